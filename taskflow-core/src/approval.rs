@@ -59,15 +59,17 @@
 //!    or from the header of a proxy, and users. Members of one of the groups, and these users, may
 //!    answer.
 //! 2. After [`four_eyes`](Output::four_eyes), whoever has asked for the run may not answer, neither
-//!    as a user nor with a token of that user. Nobody has asked for a run of a schedule.
+//!    as a user nor with a token of that user. Nobody has asked for a run of a schedule or of an
+//!    event; to clear, retry or resume a run is no request.
 //! 3. Both are stored with the question when it is asked: what is stored counts, also if the
 //!    program that takes the answer is another build.
 //! 4. The operation [`send_event`](crate::ops::send_event()) checks them, for the command line, the
 //!    API and the pages alike. A refusal is an error that says who may answer, and a row of the
 //!    audit trail. No right replaces them: an admin who is in no such group may not answer either.
-//!    What an admin may do is to mark the task once no process runs the run, which the trail shows
-//!    as such.
-//! 5. Such a question is answered once, and not before it is asked.
+//!    What remains is to mark the task once no process runs the run, and to act as somebody else:
+//!    an admin can create a token for another user or set a password. The trail has each of these.
+//! 5. Such a question is answered once, and not before it is asked. An answer that a build without
+//!    the rule has taken in advance counts, if a build with it continues the run.
 //!
 //! [`Journal::send_event`](crate::journal::Journal::send_event) and
 //! [`RunControl::send_event`](crate::engine::RunControl::send_event) do not know who calls them.

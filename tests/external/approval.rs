@@ -131,7 +131,8 @@ async fn who_may_answer_is_stored_with_the_question() -> Result<(), BoxError> {
     assert_eq!(history.info.requested_by, ["kim"]);
 
     let finance = ["finance".to_owned()];
-    let (yes, note) = (json!("approved"), Note::default());
+    // The name of whoever is checked counts, not the one that they give.
+    let (yes, note) = (json!("approved"), Note { by: "ceo".to_owned(), ..Note::default() });
     let answer = async |journal: &Journal| ops::send_event(journal, "last", "release", &yes, &note).await;
     for (journal, refusal) in [
         (journal.clone(), "a program that acts for nobody may not answer `release` of run 1; "),
@@ -153,6 +154,8 @@ async fn who_may_answer_is_stored_with_the_question() -> Result<(), BoxError> {
     assert!(matches!(again, OpsError::NoQuestion { .. }), "{again:?}");
     let report = journal.resume("last").await?.await?;
     assert_eq!(report.state(), RunState::Success);
+    let given = ops::value(&journal, &journal.history("last").await?, "release").await?;
+    assert_eq!(given["by"], "lee", "{given}");
     Ok(())
 }
 

@@ -40,6 +40,14 @@ fn a_page_is_compressed_for_a_browser_and_a_stream_is_not() {
     let (account, _) = ask(&service, "/account", gzip);
     assert_eq!((account.status, account.header("cache-control")), (200, "no-store"), "{account:?}");
     assert_eq!((account.header("content-encoding"), account.header("etag")), ("", ""), "{account:?}");
+    // Nor are those with values, as in the API.
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    for path in [format!("/runs/{run}/values"), format!("/dags/greeting/trigger?like={run}")] {
+        let (values, _) = ask(&service, &path, gzip);
+        assert_eq!((values.status, values.header("cache-control")), (200, "no-store"), "{path}: {values:?}");
+        assert_eq!((values.header("content-encoding"), values.header("etag")), ("", ""), "{path}: {values:?}");
+    }
     let (head, _) = service.stream("/api/v1/stream", &[("accept-encoding", "gzip")]);
     assert!(!head.to_ascii_lowercase().contains("content-encoding"), "{head}");
 }

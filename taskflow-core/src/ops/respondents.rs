@@ -5,7 +5,9 @@
 //! 2. One that is not asked now takes no answer if it has a rule, neither in advance nor a second
 //!    time: nobody could be checked against what is not stored yet. Whether it has one says the
 //!    graph of the program, if that is the graph of the run. Otherwise it counts as one that has.
+//!    That holds for a run that has ended too: it may go on before the event is stored.
 //! 3. Every other event is free.
+//! 4. Whoever answers a question with a rule answers under the name that was checked.
 
 use std::iter;
 
@@ -46,9 +48,11 @@ impl<'a> Respondent<'a> {
         self.user == Some(name) || (is_own && self.name == name)
     }
 
-    /// Whether they have asked for the run.
+    /// Whether they have asked for the run. Names that differ in case only may be one person's, and
+    /// this only refuses.
     fn has_asked(&self, requested_by: &[String]) -> bool {
-        self.names().any(|name| requested_by.iter().any(|known| known == name))
+        let lower = str::to_lowercase;
+        self.names().any(|name| requested_by.iter().any(|known| lower(known) == lower(name)))
     }
 
     /// Whether they may answer a question with this rule, in a run that these have asked for.
@@ -70,28 +74,31 @@ pub(super) fn requesters(journal: &Journal) -> Vec<String> {
     names.unwrap_or_default()
 }
 
-/// Checks whether those who act through a journal may send an event with this key to a run.
+/// Checks whether those who act through a journal may send an event with this key to a run. Returns
+/// their name if it answers a question with a rule.
 ///
 /// # Errors
 ///
 /// With [`OpsError::MayNotAnswer`] when it answers a question, and they may not; with
 /// [`OpsError::NoQuestion`] when the question is not asked now.
-pub(super) fn check(journal: &Journal, history: &RunHistory, key: &str) -> Result<(), OpsError> {
-    // The journal says that it has ended.
-    if history.state.is_terminal() {
-        return Ok(());
+pub(super) fn check<'j>(journal: &'j Journal, history: &RunHistory, key: &str) -> Result<Option<&'j str>, OpsError> {
+    // The journal says that it has ended, unless it goes on meanwhile.
+    if history.state.is_terminal() && has_rule(history, key) != Some(true) {
+        return Ok(None);
     }
     let task = history.tasks.iter().find(|task| &*task.id == key);
     let asked = task.and_then(|task| asked_by(history, task));
     if let Some(respondents) = asked {
-        return admit(journal, history, key, respondents);
+        admit(journal, history, key, respondents)?;
+        let name = journal.signature().map(|signature| &*signature.actor);
+        return Ok(name.filter(|_| !respondents.is_everybody()));
     }
     let state = task.map_or(TaskState::None, |task| task.state);
     let takes_any = match has_rule(history, key) {
         None => true,
         Some(has_rule) => !has_rule && !state.is_terminal(),
     };
-    if takes_any { Ok(()) } else { Err(OpsError::NoQuestion { number: history.number, task: key.to_owned(), state }) }
+    if takes_any { Ok(None) } else { Err(OpsError::NoQuestion { number: history.number, task: key.to_owned(), state }) }
 }
 
 /// Who may answer what a task asks now. An answer that the task has not seen yet is one: a question
@@ -186,6 +193,7 @@ mod tests {
         assert!(!may(of("ci", Via::Token, Some("kim"))));
         assert!(!may(of("other", Via::Token, Some("kim"))));
         assert!(!may(of("kim", Via::Proxy, None)));
+        assert!(!may(of("Kim", Via::Proxy, None)), "a provider may spell it otherwise");
         assert!(may(of("lee", Via::Session, Some("lee"))));
         assert!(of("kim", Via::Session, Some("kim")).may_answer(&rule(&[], true), &[]), "nobody has asked");
         assert!(of("kim", Via::Session, Some("kim")).may_answer(&rule(&[], false), &asked), "no four eyes");

@@ -34,7 +34,7 @@ pub struct SentEvent {
 ///
 /// If the event answers a question that not everybody may answer, whoever acts through the journal
 /// must be one of those who may: see [`approval`](crate::approval#who-may-answer) and
-/// [`acting_as`](super::acting_as).
+/// [`acting_as`](super::acting_as). Their name is stored with the answer then, whatever `note` says.
 ///
 /// # Errors
 ///
@@ -63,9 +63,12 @@ async fn send(
     note: &Note,
 ) -> Result<SentEvent, OpsError> {
     let history = journal.history(run).await?;
-    respondents::check(journal, &history, key)?;
+    let mut note = note.clone();
+    if let Some(name) = respondents::check(journal, &history, key)? {
+        name.clone_into(&mut note.by);
+    }
     let (number, run_id) = (history.number, history.info.run_id.clone());
-    let notified = match journal.send_event(&word_of(number), key, value, note).await? {
+    let notified = match journal.send_event(&word_of(number), key, value, &note).await? {
         EventDelivery::Requested { worker } => Some(worker),
         EventDelivery::Stored => None,
     };

@@ -25,7 +25,7 @@ impl QuestionRespondents {
         self.answered_by.is_empty() && !self.four_eyes
     }
 
-    /// Who may answer, in words: ``members of `finance`, but nobody who has asked for the run``.
+    /// Who may answer, in words: ``members of `finance`, except whoever asked for the run``.
     pub fn in_words(&self) -> String {
         let named = |name: &String| match name.strip_prefix(QuestionRespondents::USER) {
             Some(user) => format!("the user `{user}`"),
@@ -35,7 +35,7 @@ impl QuestionRespondents {
             [] => "everybody who may operate the DAG".to_owned(),
             names => names.iter().map(named).collect::<Vec<_>>().join(" or "),
         };
-        if self.four_eyes { format!("{who}, but nobody who has asked for the run") } else { who }
+        if self.four_eyes { format!("{who}, except whoever asked for the run") } else { who }
     }
 }
 
@@ -51,6 +51,6 @@ mod tests {
         };
         assert_eq!(words(&[], false), "everybody who may operate the DAG");
         assert_eq!(words(&["finance", "user:kim"], false), "members of `finance` or the user `kim`");
-        assert_eq!(words(&["finance"], true), "members of `finance`, but nobody who has asked for the run");
+        assert_eq!(words(&["finance"], true), "members of `finance`, except whoever asked for the run");
     }
 }

@@ -15,6 +15,8 @@ use crate::store::DeliveryPlace;
 
 /// The most deliveries that are read for those who see a part of them.
 const DELIVERIES: u32 = 100_000;
+/// How many of them are read for a page that shows the latest.
+const LATEST: u32 = 50;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let approvals = seen_approvals(&call.state).await?;
@@ -68,6 +70,15 @@ pub(in crate::server) async fn deliveries(call: Call) -> Answer {
 /// The latest failed notifications of the DAGs that somebody sees.
 pub(in crate::server) async fn seen_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
     seen_after(state, None, limit).await
+}
+
+/// The latest failed notifications of the DAGs that somebody sees, among the latest of all: those
+/// who see few of them may get fewer.
+pub(in crate::server) async fn latest_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
+    let mut deliveries = ops::deliveries(&state.journal, None, LATEST.max(limit)).await?;
+    deliveries.retain(|delivery| state.may(Right::View, &delivery.dag_id));
+    deliveries.truncate(limit as usize);
+    Ok(deliveries)
 }
 
 /// Those after a place. It reads more of them until there are enough.

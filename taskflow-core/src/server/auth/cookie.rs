@@ -6,13 +6,15 @@
 //!
 //! A server below a base path shares its host with others. So browsers send its cookie to addresses
 //! below that path only, which a `__Host-` cookie cannot have: it is called `__Secure-taskflow_`
-//! and the port.
+//! and the port. Its name ends with a digest of the path, also over HTTP: a browser sends it
+//! together with those of the paths above, and of two cookies of one name neither would count.
 
 use axum::http::{HeaderMap, header};
 
 #[cfg(feature = "oidc")]
 use super::Attempt;
 use super::Auth;
+use crate::server::api::digest;
 
 /// How long a browser keeps it, in seconds: as long as a session lives.
 const AGE: u32 = 7 * 86_400;
@@ -25,10 +27,14 @@ impl Auth {
     /// The name of a cookie for this purpose.
     fn name_of_cookie(&self, purpose: &str) -> String {
         let port = self.address.port();
-        match (self.is_https, self.base_path.as_str()) {
+        let of_path = match self.base_path.as_str() {
+            "" => String::new(),
+            base => format!("_{}", digest(base.as_bytes(), 4)),
+        };
+        match (self.is_https, of_path.as_str()) {
             (true, "") => format!("__Host-taskflow{purpose}"),
-            (true, _) => format!("__Secure-taskflow{purpose}_{port}"),
-            (false, _) => format!("taskflow{purpose}_{port}"),
+            (true, _) => format!("__Secure-taskflow{purpose}_{port}{of_path}"),
+            (false, _) => format!("taskflow{purpose}_{port}{of_path}"),
         }
     }
 
@@ -136,13 +142,19 @@ mod tests {
         let mut auth = auth(8090);
         auth.base_path = "/team".parse().unwrap();
         let cookie = session_cookie(&auth, "x");
-        assert!(cookie.starts_with("taskflow_8090=x;") && cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax"));
+        assert!(cookie.starts_with("taskflow_8090_ef0c9409=x;"), "{cookie}");
+        assert!(cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax"), "{cookie}");
+        // A browser sends it together with those of `/`, of a path above, and of an earlier version.
+        let all = "taskflow_8090=root; taskflow_8090_ef0c9409=one; taskflow_8090_00000000=above; taskflow_8090=old";
+        assert_eq!(presented(&auth, all).as_deref(), Some("one"));
         auth.is_https = true;
         let cookie = session_cookie(&auth, "x");
-        assert!(cookie.starts_with("__Secure-taskflow_8090=x;"), "{cookie}");
+        assert!(cookie.starts_with("__Secure-taskflow_8090_ef0c9409=x;"), "{cookie}");
         assert!(cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
         let dropped = drop_cookie(&auth);
-        assert!(dropped.starts_with("__Secure-taskflow_8090=;") && dropped.contains("Path=/team;"), "{dropped}");
-        assert_eq!(presented(&auth, "__Secure-taskflow_8090=one; __Host-taskflow=other").as_deref(), Some("one"));
+        let is_its = dropped.starts_with("__Secure-taskflow_8090_ef0c9409=;") && dropped.contains("Path=/team;");
+        assert!(is_its, "{dropped}");
+        let both = "__Secure-taskflow_8090_ef0c9409=one; __Host-taskflow=other";
+        assert_eq!(presented(&auth, both).as_deref(), Some("one"));
     }
 }

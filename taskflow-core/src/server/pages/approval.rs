@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse};
 
 use super::address;
 use super::command::Program;
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::form::{Sent, Values, done};
 use super::frame::{Crumb, Frame, Place};
 use super::problem::sentence;
@@ -35,6 +35,8 @@ struct ApprovalPage {
     task_href: String,
     since: Moment,
     facts: Vec<Fact>,
+    /// Who may answer.
+    who: Sentence,
     about: Vec<Input>,
     deadlines: Vec<(Moment, String)>,
     /// Where the answer is sent; empty where there is no form, which `closed` says why.
@@ -182,8 +184,8 @@ impl ApprovalPage {
                 Fact::new("Run", number.to_string()).to(address::run(number)).hint(approval.state.name()),
                 Fact::new("Logical date", clock.at(approval.logical_date).text),
                 Fact::new("Task", task.clone()).to(address::task(number, task)),
-                Fact::new("Who may answer", capital(&approval.respondents.in_words())),
             ],
+            who: Sentence::new(&capital(&approval.respondents.in_words())),
             about: about.collect(),
             deadlines: approval.deadlines.iter().map(|at| (clock.at(at.at), sentence(&at.then))).collect(),
             action: match closed.is_empty() {

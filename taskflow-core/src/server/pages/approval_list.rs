@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Html;
 
 use super::address;
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, request};
@@ -39,7 +39,7 @@ struct ApprovalRow {
     /// What happens first without an answer, and when.
     deadline: Option<(Moment, String)>,
     /// Who may answer, unless it is everybody who may operate the DAG.
-    who: String,
+    who: Option<Sentence>,
     /// Whether the visitor may.
     may_answer: bool,
 }
@@ -50,11 +50,9 @@ pub(super) async fn show(state: Visitor) -> Page {
     let clock = &request.clock;
     let rows = seen_approvals(&state).await?.into_iter().map(|asked| ApprovalRow {
         mark: Mark::of("deferred"),
-        who: match asked.respondents.is_everybody() {
-            true => String::new(),
-            false => asked.respondents.in_words(),
-        },
-        may_answer: state.may(Right::Operate, &asked.dag_id)
+        who: (!asked.respondents.is_everybody()).then(|| Sentence::new(&asked.respondents.in_words())),
+        may_answer: !state.options.read_only
+            && state.may(Right::Operate, &asked.dag_id)
             && state.principal().may_answer(&asked.respondents, &asked.requested_by),
         question: bounded(asked.question.trim(), QUESTION).into_owned(),
         href: address::approval(asked.number, &asked.task),

@@ -1,4 +1,4 @@
-//! What a reader has chosen for all pages: the zone of times, and the theme.
+//! What a reader has chosen for all pages: the zone of times, the theme, and the keys.
 //!
 //! The zone is that of the schedule, their own, or UTC. `?tz=` chooses it, and a cookie keeps the
 //! choice, so that links stay free of it: whoever gets a link sees the zone that they have chosen.
@@ -6,7 +6,7 @@
 //! replaces the texts by the attributes `datetime`.
 //!
 //! The theme is that of the system unless a cookie names another one. The server writes it into the
-//! page, so that the first paint has it.
+//! page, so that the first paint has it. A third cookie says whether keys of one character are off.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -20,6 +20,8 @@ use crate::server::auth::cookie_value;
 const NAME: &str = "tz";
 /// The name of the cookie of the theme.
 const THEME: &str = "theme";
+/// The name of the cookie of the keys.
+const KEYS: &str = "keys";
 
 tokio::task_local! {
     static CHOSEN: Chosen;
@@ -30,6 +32,7 @@ tokio::task_local! {
 struct Chosen {
     choice: ZoneChoice,
     theme: &'static str,
+    keys_are_off: bool,
     /// The address of the page without `?tz=`, to which a choice is added.
     here: String,
 }
@@ -92,9 +95,10 @@ impl Chosen {
         let (asked, query) = in_query(uri.query().unwrap_or_default());
         let in_cookie = || cookie_value(headers, NAME).as_deref().and_then(ZoneChoice::named);
         let choice = asked.or_else(in_cookie).unwrap_or_default();
+        let keys_are_off = cookie_value(headers, KEYS).as_deref() == Some("off");
         let mark = if query.is_empty() { "?".to_owned() } else { format!("?{query}&") };
         // A reference to the present path: it needs no base path.
-        (Chosen { choice, theme: theme_in(headers), here: mark }, asked.is_some())
+        (Chosen { choice, theme: theme_in(headers), keys_are_off, here: mark }, asked.is_some())
     }
 }
 
@@ -146,6 +150,11 @@ pub(crate) fn zone_name() -> &'static str {
 /// The theme; empty for that of the system.
 pub(crate) fn theme() -> &'static str {
     CHOSEN.try_with(|chosen| chosen.theme).unwrap_or_default()
+}
+
+/// Whether keys of one character are off.
+pub(crate) fn keys_are_off() -> bool {
+    CHOSEN.try_with(|chosen| chosen.keys_are_off).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::Mutex;
 
-use crate::ops;
 use crate::ops::accounts::Right;
+use crate::ops::{self, DeadlineList};
 use crate::server::ServerState;
 use crate::server::auth::Visitor;
 
@@ -32,27 +32,30 @@ pub(crate) struct Counts {
     pub(crate) deadlines: usize,
 }
 
-/// The DAGs of what waits, one for each question and each deadline.
+/// The DAGs of questions, one for each, and the deadlines.
 #[derive(Debug, Default)]
 struct Waiting {
     approvals: Vec<String>,
-    deadlines: Vec<String>,
+    /// `None`: they cannot be read.
+    deadlines: Option<DeadlineList>,
 }
 
 impl Waiting {
     /// A page without numbers is better than none: what cannot be read does not count.
     async fn read(state: &ServerState) -> Waiting {
         let approvals = ops::approvals(&state.journal, &state.dags).await.unwrap_or_default();
-        let deadlines = ops::deadlines(&state.journal, &state.dags).await;
         Waiting {
             approvals: approvals.into_iter().map(|approval| approval.dag_id).collect(),
-            deadlines: deadlines.map(|all| all.urgent().map(str::to_owned).collect()).unwrap_or_default(),
+            deadlines: ops::deadlines(&state.journal, &state.dags).await.ok(),
         }
     }
 
     fn seen_by(&self, visitor: &Visitor) -> Counts {
-        let seen = |dags: &[String]| dags.iter().filter(|dag| visitor.may(Right::View, dag)).count();
-        Counts { approvals: seen(&self.approvals), deadlines: seen(&self.deadlines) }
+        let sees = |dag: &&str| visitor.may(Right::View, dag);
+        Counts {
+            approvals: self.approvals.iter().map(String::as_str).filter(sees).count(),
+            deadlines: self.deadlines.iter().flat_map(DeadlineList::urgent).filter(sees).count(),
+        }
     }
 }
 
@@ -87,6 +90,15 @@ async fn waiting(state: &ServerState) -> Arc<Waiting> {
 pub(crate) async fn for_request(visitor: Visitor, request: Request, next: Next) -> Response {
     let counts = waiting(&visitor).await.seen_by(&visitor);
     COUNTS.scope(counts, next.run(request)).await
+}
+
+/// The deadlines of the DAGs that somebody sees, as they were counted; `None` if they cannot be
+/// read.
+pub(super) async fn seen_deadlines(visitor: &Visitor) -> Option<DeadlineList> {
+    let mut deadlines = waiting(visitor).await.deadlines.clone()?;
+    deadlines.due.retain(|due| visitor.may(Right::View, &due.dag_id));
+    deadlines.missed.retain(|missed| visitor.may(Right::View, &missed.dag_id));
+    Some(deadlines)
 }
 
 /// The numbers for the page that is being made; zero outside of a request.

@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) build: String,
     /// `light` or `dark` if the user has chosen one; empty to follow the system.
     pub(crate) theme: &'static str,
+    /// Whether keys of one character are off.
+    pub(crate) keys_are_off: bool,
     /// Who looks at it.
     pub(crate) who: Who,
     /// What the page is about, as the topics of a stream; empty if it does not change.
@@ -73,6 +75,7 @@ pub(crate) struct Request {
     pub(crate) clock: Clock,
     pub(crate) build: String,
     pub(crate) theme: &'static str,
+    pub(crate) keys_are_off: bool,
     pub(crate) tz: &'static str,
     pub(crate) zones: Vec<ZoneLink>,
     pub(crate) counts: Counts,
@@ -94,6 +97,7 @@ impl Frame {
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,
+            keys_are_off: request.keys_are_off,
             who: request.who.clone(),
             topics: String::new(),
             as_of: String::new(),

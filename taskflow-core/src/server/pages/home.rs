@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::response::Html;
 
-use super::address;
 use super::command::Program;
 use super::dag_list::{SeenDags, recent};
 use super::escape::html;
@@ -13,11 +12,12 @@ use super::needs::{Need, late, needs};
 use super::reply::{Page, request};
 use super::strip::typical;
 use super::times::{Clock, Moment, took, took_for};
+use super::{address, counts};
 use crate::journal::{Journal, RunSummary};
 use crate::ops::accounts::Right;
 use crate::ops::{self, DagStatus, OpsError};
 use crate::run::RunState;
-use crate::server::api::approvals::seen_deliveries;
+use crate::server::api::approvals::latest_deliveries;
 use crate::server::auth::Visitor;
 use crate::store::RunFilter;
 
@@ -25,7 +25,7 @@ use crate::store::RunFilter;
 const SHOWN: u32 = 12;
 /// How many of the things that need a person are shown.
 const NEEDS: usize = 50;
-/// How many notifications that were not delivered are looked at.
+/// How many notifications that were not delivered are shown.
 const DELIVERIES: u32 = 5;
 
 #[derive(Debug, Template)]
@@ -83,13 +83,12 @@ pub(super) async fn show(state: Visitor) -> Page {
     };
     let recent = recent(&state, dags.iter().filter(|dag| !is_calm(dag))).await?;
     let mut needs = needs(&state.journal, state.principal(), dags, &recent, &program, &request.clock).await?;
-    // What was counted for the rail is read again only if there is something.
     let deadlines = match request.counts.deadlines {
         0 => None,
-        _ => Some(ops::deadlines(&state.journal, &state.seen_dags()).await?),
+        _ => counts::seen_deadlines(&state).await,
     };
     // The page of deadlines says why they cannot be read.
-    let deliveries = seen_deliveries(&state, DELIVERIES).await.unwrap_or_default();
+    let deliveries = latest_deliveries(&state, DELIVERIES).await.unwrap_or_default();
     needs.extend(late(deadlines.as_ref(), &deliveries, &program, &request.clock));
     needs.sort_by_key(|need| need.mark.urgency());
     let all_needs = needs.len();

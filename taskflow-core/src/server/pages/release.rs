@@ -21,7 +21,7 @@ use super::reply::Asked;
 use crate::journal::{RunHistory, TaskHistory};
 use crate::ops;
 use crate::server::acting::Acting;
-use crate::server::auth::Visitor;
+use crate::server::auth::{Principal, Visitor};
 use crate::server::problem::Problem;
 use crate::server::run_changes::RunPermit;
 
@@ -36,9 +36,13 @@ fn is_asking(task: &TaskHistory) -> bool {
     task.waits_for.as_ref().is_some_and(|wait| wait.question.is_some())
 }
 
-/// What can be sent to a task that waits: the answer to its question, or its event.
-pub(super) fn action_of(history: &RunHistory, task: &TaskHistory) -> Option<Action> {
+/// What somebody can send to a task that waits: the answer to its question, if they may answer, or
+/// its event. They need the right to operate the DAG besides.
+pub(super) fn action_of(principal: &Principal, history: &RunHistory, task: &TaskHistory) -> Option<Action> {
     let key = key_of(task).filter(|_| !history.state.is_terminal())?;
+    if is_asking(task) && !principal.may_answer(&task.waits_for.as_ref()?.respondents, &history.info.requested_by) {
+        return None;
+    }
     Some(match is_asking(task) {
         true => Action::form("Answer…", address::approval(history.number, &task.id)),
         false => {

@@ -39,6 +39,7 @@ pub(crate) fn request(zone: Option<&str>) -> Request {
         clock: Clock::new(Timestamp::now(), zone),
         build: format!("taskflow {}", env!("CARGO_PKG_VERSION")),
         theme: choices::theme(),
+        keys_are_off: choices::keys_are_off(),
         tz: choices::zone_name(),
         zones,
         counts: counts::of_request(),

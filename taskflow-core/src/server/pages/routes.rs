@@ -3,7 +3,8 @@
 
 use axum::Router;
 use axum::http::{HeaderMap, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::assets::{ICON, assets};
@@ -36,6 +37,11 @@ pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
     })
 }
 
+/// A page with values or parameters: no cache keeps it, as the documents of the API.
+async fn with_values(response: Response) -> Response {
+    account::never_kept(response)
+}
+
 fn views() -> Router<ServerState> {
     Router::new()
         .route("/", get(home::show))
@@ -50,7 +56,7 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
         .route("/runs/{run}", get(run::show))
-        .route("/runs/{run}/values", get(run_values::show))
+        .route("/runs/{run}/values", get(run_values::show).layer(map_response(with_values)))
         .route("/runs/{run}/events", get(run_events::show))
         .route("/runs/{run}/graph", get(graph_page::of_run))
         .route("/runs/{run}/graph.svg", get(run::graph))
@@ -60,7 +66,7 @@ fn views() -> Router<ServerState> {
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
         .route("/approvals", get(approval_list::show))
-        .route("/approvals/{run}/{task}", get(approval::show))
+        .route("/approvals/{run}/{task}", get(approval::show).layer(map_response(with_values)))
         .route("/deadlines", get(deadline_list::show))
         .route("/pools", get(pool_list::show))
         .route("/dags/{dag}/versions", get(versions::show))
@@ -106,7 +112,7 @@ fn doors() -> Router<ServerState> {
 
 fn forms() -> Router<ServerState> {
     Router::new()
-        .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
+        .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send).layer(map_response(with_values)))
         .route("/dags:pause", get(bulk_dags::ask_pause).post(bulk_dags::pause))
         .route("/dags:unpause", get(bulk_dags::ask_unpause).post(bulk_dags::unpause))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
@@ -119,7 +125,7 @@ fn forms() -> Router<ServerState> {
         .route("/backfills/{number}/retry", get(backfill_changes::ask_retry).post(backfill_changes::retry))
         .route("/backfills/{number}/cancel", get(backfill_changes::ask_cancel).post(backfill_changes::cancel))
         .route("/events/emit", get(emit::show).post(emit::send))
-        .route("/approvals/{run}/{task}/answer", post(approval::answer))
+        .route("/approvals/{run}/{task}/answer", post(approval::answer).layer(map_response(with_values)))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/release", get(release::ask).post(release::send))
         .route("/runs/{run}/retry", post(changes::retry))

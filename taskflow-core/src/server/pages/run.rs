@@ -27,7 +27,7 @@ use crate::journal::RunHistory;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, TriggeredRun};
 use crate::run::{RunState, TaskState};
-use crate::server::auth::Visitor;
+use crate::server::auth::{Principal, Visitor};
 use crate::server::keys::RunKey;
 use crate::server::permit::{Permit, View};
 
@@ -136,6 +136,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let parts = tabs(&state, &history, "Tasks");
     // Reads logs.
     let page = move || {
+        let operator = (may_operate && is_known).then(|| state.principal());
         let (number, mark) = (history.number, Mark::of(history.state.name()));
         let here = address::run(number);
         let failures = Failures::of(&history, &home, &clock).seen_in(&similar);
@@ -185,7 +186,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             halted: history.halt_reason.clone().unwrap_or_default(),
             commands: commands(&history, &failures, &program),
             failures,
-            waits: if is_ended { Vec::new() } else { waits(&history, may_operate && is_known) },
+            waits: if is_ended { Vec::new() } else { waits(&history, operator) },
             axis: axis.ticks.clone(),
             chips: chips(&history, &here, &chosen, &text),
             rows: rows(&matching[first..last], number, &axis, &critical, &clock),
@@ -248,8 +249,9 @@ fn commands(history: &RunHistory, failures: &Failures, program: &Program) -> Vec
     commands
 }
 
-/// The tasks that hold up a run, those that others wait for first.
-fn waits(history: &RunHistory, may_operate: bool) -> Vec<Wait> {
+/// The tasks that hold up a run, those that others wait for first, with what somebody can send to
+/// them, if they may operate the DAG.
+fn waits(history: &RunHistory, operator: Option<&Principal>) -> Vec<Wait> {
     const SHOWN: usize = 8;
     let mut open = history.explain_open();
     open.retain(|task| !task.state.is_terminal() && task.state != TaskState::None);
@@ -258,7 +260,7 @@ fn waits(history: &RunHistory, may_operate: bool) -> Vec<Wait> {
         mark: Mark::of(task.state.name()),
         href: address::task(history.number, &task.task),
         why: Sentence::new(&task.why.join("; ")),
-        action: history.task(&task.task).filter(|_| may_operate).and_then(|task| release::action_of(history, task)),
+        action: operator.and_then(|operator| release::action_of(operator, history, history.task(&task.task)?)),
         task: task.task,
     });
     shown.collect()

@@ -283,7 +283,7 @@ fn actions(state: &Visitor, history: &RunHistory, task: &TaskHistory) -> Vec<Act
     if !is_known || state.options.read_only {
         return Vec::new();
     }
-    let wait = release::action_of(history, task).filter(|_| state.may(Right::Operate, dag));
+    let wait = release::action_of(state.principal(), history, task).filter(|_| state.may(Right::Operate, dag));
     if matches!(history.state, RunState::Running | RunState::Queued) {
         return wait.into_iter().collect();
     }

@@ -18,6 +18,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use flate2::Compression;
 use hyper::body::{Body as _, Bytes};
+use tokio::sync::Semaphore;
 
 use super::gzip;
 use super::reply::problem_page;
@@ -28,6 +29,8 @@ use crate::server::problem::Problem;
 const SMALL: usize = 1024;
 /// A page above this size is compressed on a thread that may block: that takes milliseconds.
 const LARGE: usize = 64 * 1024;
+/// How many large pages are compressed at a time: others wait, so that the engine keeps its cores.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// What a request says about how its page is sent.
 struct Wanted {
@@ -100,11 +103,19 @@ async fn sent(wanted: &Wanted, response: Response) -> Response {
 async fn compressed(page: Bytes) -> Option<Vec<u8>> {
     let is_large = page.len() > LARGE;
     let compress = move || gzip::compressed(&page, Compression::default());
-    match is_large {
-        // The task fails only if the runtime ends.
-        true => tokio::task::spawn_blocking(compress).await.ok().flatten(),
-        false => compress(),
+    if !is_large {
+        return compress();
     }
+    // Nobody closes it.
+    let turn = TURNS.acquire().await.ok()?;
+    // A client that goes away does not end what the thread has begun, so the thread has the turn.
+    let compress = move || {
+        let compressed = compress();
+        drop(turn);
+        compressed
+    };
+    // The task fails only if the runtime ends.
+    tokio::task::spawn_blocking(compress).await.ok().flatten()
 }
 
 /// What the script takes from a page: not when the page was made, in its foot, nor the place of the

@@ -335,14 +335,14 @@ const graphs = () => {
 // --- Keys
 const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
 // Speech input types letters, and a hand may tremble: keys of one character can be switched off.
-const keysAreOff = () => document.cookie.includes("keys=off");
+const keysAreOff = () => root.dataset.keys === "off";
 const keyWords = () => `Single-key shortcuts are ${keysAreOff() ? "off" : "on"}`;
 const legend = () => {
   const marks = new Map($$(".mark[aria-label]").map(mark => [mark.getAttribute("aria-label"), mark]));
   const states = [...marks].map(([words, mark]) => make("li", {}, mark.cloneNode(true), ` ${words}`));
   modal(make("h1", {}, "Keys and marks"), document.importNode($("#keys").content, true),
     make("ul", { className: "legend" }, ...states), make("button", { textContent: keyWords(), onclick: event => {
-      choose("keys", keysAreOff() ? "on" : "off");
+      choose("keys", root.dataset.keys = keysAreOff() ? "on" : "off");
       write(event.target, keyWords());
     } }));
 };
