@@ -335,7 +335,7 @@ const graphs = () => {
 // --- Keys
 const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
 // Speech input types letters, and a hand may tremble: keys of one character can be switched off.
-const keysAreOff = () => /(^|; )keys=off/.test(document.cookie);
+const keysAreOff = () => /(^|;\s)keys=off/.test(document.cookie);
 const keyWords = () => `Single-key shortcuts are ${keysAreOff() ? "off" : "on"}`;
 const legend = () => {
   const marks = new Map($$(".mark[aria-label]").map(mark => [mark.getAttribute("aria-label"), mark]));
