@@ -87,7 +87,7 @@ fn keys_of_one_character_are_switched_off_and_on_without_a_log_in() {
     };
     page.press("?");
     page.wait_for("document.querySelector('dialog')?.open === true");
-    assert!(page.text("dialog").contains("Keys of one character can be switched off here"), "{}", page.text("dialog"));
+    assert!(page.text("dialog").contains("Single-key shortcuts can be switched off here"), "{}", page.text("dialog"));
     assert_eq!(page.text("dialog button"), "Single-key shortcuts are on");
     switch("Single-key shortcuts are off");
     // Also on the next page.

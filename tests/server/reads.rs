@@ -297,7 +297,11 @@ fn every_documented_read_answers() {
         }
         let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
         let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
-        let path = path.replace("{asset}", "reports").replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1");
+        let path = path
+            .replace("{asset}", "reports")
+            .replace("{attempt}", "1")
+            .replace("{event}", "1")
+            .replace("{backfill}", "1");
         let response = service.get(&path);
         // The task is not mapped, and asks nobody. There is no such pool.
         let is_missing = ["/elements", "{pool}", "/approvals/"].iter().any(|part| path.contains(part));

@@ -199,7 +199,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         run_type: run_type.to_owned(),
         is_filtered: !listed.is_all() || mistake.is_some(),
         times: [0, 1, 2, 3].map(|at| TimeField {
-            label: ["Created since", "before", "Logical date since", "before"][at],
+            label: ["Created since", "Created before", "Logical date since", "Logical date before"][at],
             name: TIMES[at],
             value: listed.times[at].to_owned(),
             is_wrong: time_of(listed.times[at]).is_err(),

@@ -92,10 +92,11 @@ async fn a_run_that_waits_for_space_on_the_disk_keeps_its_place_in_the_schedule(
     let full = StoreError::Write { place: "runs.db".to_owned(), reason: "the disk is full".to_owned() };
     let not_at_all = OpsError::NotPaused { dag: NIGHTLY.id.to_owned() };
     for (error, keeps) in [(OpsError::from(JournalError::from(full)), true), (not_at_all, false)] {
-        let (run, mut events) = (run.clone(), Vec::new());
-        let candidate = Candidate { waiting: waiting(&run, &NIGHTLY, false), run, is_reprocessed: false };
+        let (number, mut events) = (run.number, Vec::new());
+        let waiting = waiting(&run, &NIGHTLY, false);
+        let candidate = Candidate { waiting, run: run.clone(), is_reprocessed: false };
         queue.start_claimed(&journal, candidate, Some(Err(error)), &mut events).await.unwrap();
         assert!(matches!(&events[..], [ServiceEvent::Refused { .. }]), "{events:?}");
-        assert_eq!(queue.counts_as_active(run.number), keeps);
+        assert_eq!(queue.counts_as_active(number), keeps);
     }
 }

@@ -405,6 +405,7 @@ const begin = () => {
   const zone = $(".zone span")?.textContent ?? "";
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
     tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme), tool("help", "?", "Keys and marks (?)", legend)));
+  $("#help")?.setAttribute("aria-label", "Keys and marks");
   $("#theme")?.setAttribute("aria-label", "Theme");
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);
