@@ -237,8 +237,8 @@ fn a_slot_counts_the_events_that_came_in_time_whenever_that_is_seen() {
     assert_eq!((late.runs.len(), late.count(SlotFate::Expired)), (0, 1));
 }
 
-/// Case 71, with an event that settles after the end of the wait. A service that was down until then
-/// started the run.
+/// Case 71, with an event that settles after the end of the wait. A service that was down until
+/// then started the run.
 #[test]
 fn an_asset_that_settles_after_the_wait_of_a_slot_is_late_whenever_that_is_seen() {
     let expired = |back: &str| {
@@ -357,8 +357,8 @@ fn hourly() -> Option<Schedule> {
     Some(Schedule::of(Crons::from(cron("0 * * * *", "UTC"))))
 }
 
-/// A pause until 10:00 ends while no service is running, and the next one has another timetable. The
-/// slots that this one has since 10:00 were taken for those of the downtime.
+/// A pause until 10:00 ends while no service is running, and the next one has another timetable.
+/// The slots that this one has since 10:00 were taken for those of the downtime.
 #[test]
 fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
     let mut consuming = with_schedule(optional("a", MANY), |_| {});

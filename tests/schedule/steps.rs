@@ -475,8 +475,8 @@ fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
     }
 }
 
-/// Case 46: the service is down for less than a minute around 10:00:00, a slot of the old timetable,
-/// and 10:00:30, one of the new. The first had neither a run nor a record.
+/// Case 46: the service is down for less than a minute around 10:00:00, a slot of the old
+/// timetable, and 10:00:30, one of the new. The first had neither a run nor a record.
 #[test]
 fn a_slot_of_the_old_timetable_just_before_the_deploy_of_a_new_one_leaves_a_record() {
     let mut service = Service::new(every("1m"), "2026-03-01T09:58:30Z");

@@ -47,8 +47,8 @@ fn reads_return_what_the_command_line_prints() {
     assert!(doctor["findings"].is_array(), "{doctor}");
 }
 
-/// Declared assets, one of them with an event, the result of a DAG that has not run, and a name that
-/// is none. The list had them, and the address of one was not there.
+/// Declared assets, one of them with an event, the result of a DAG that has not run, and a name
+/// that is none. The list had them, and the address of one was not there.
 #[test]
 fn an_asset_has_the_document_that_the_list_has() {
     let service = Service::new();

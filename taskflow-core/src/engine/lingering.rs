@@ -8,8 +8,9 @@
 //! its program has nothing left to do.
 //!
 //! Work outside is killed on a thread of its own, because a cluster may take long to answer: the
-//! thread that ends a run early may be that of the journal, which all runs wait for. A run that ends
-//! meanwhile waits until the cluster was asked: its program may leave as soon as it has the report.
+//! thread that ends a run early may be that of the journal, which all runs wait for. A run that
+//! ends meanwhile waits until the cluster was asked: its program may leave as soon as it has the
+//! report.
 
 use std::collections::HashMap;
 use std::sync::Arc;

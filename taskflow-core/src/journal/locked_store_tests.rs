@@ -212,8 +212,8 @@ async fn a_task_that_retries_or_resumes_the_run_that_it_has_triggered_waits_for_
     assert_eq!(journal.inner.queue.store_wait(), None);
 }
 
-/// A task triggers a run again that was deleted, and whose files are still there. It failed with the
-/// store after ten seconds.
+/// A task triggers a run again that was deleted, and whose files are still there. It failed with
+/// the store after ten seconds.
 #[tokio::test]
 async fn a_task_that_triggers_a_deleted_run_again_waits_for_a_locked_store() {
     be_impatient();
@@ -230,7 +230,7 @@ async fn a_task_that_triggers_a_deleted_run_again_waits_for_a_locked_store() {
     while store.hold_id(&run_id).await.unwrap().is_none() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(store.left_files().await.unwrap(), [run_id.clone()]);
+    assert_eq!(store.left_files().await.unwrap(), std::slice::from_ref(&run_id));
     let task = TaskContext::detached("asks");
     let lock = locked(home.path()).await;
     let asked = Archive::make_room(&journal, &run_id, &task);

@@ -104,8 +104,8 @@ mod tests {
     }
 
     /// The rows of a run are deleted, and its process dies before it has deleted the log and an
-    /// artifact. A backfill makes the run again, or a task triggers it again: the log began with the
-    /// lines of the deleted run.
+    /// artifact. A backfill makes the run again, or a task triggers it again: the log began with
+    /// the lines of the deleted run.
     #[tokio::test]
     async fn a_run_that_is_made_again_begins_without_the_files_of_the_deleted_one() {
         let home = tempfile::tempdir().unwrap();

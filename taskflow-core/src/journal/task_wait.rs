@@ -2,8 +2,8 @@
 //! themselves: a task that resumes or retries the run that it has triggered claims that run, as a
 //! verb does, and one that triggers a run that was deleted forgets the files of the deleted one.
 //!
-//! 1. It waits as its run would ([`store_wait`](super::store_wait)): for at most an hour, and not if
-//!    the journal is being closed.
+//! 1. It waits as its run would ([`store_wait`](super::store_wait)): for at most an hour, and not
+//!    if the journal is being closed.
 //! 2. A task that is asked to end waits no longer.
 //! 3. Each write is repeated alone, because the ones before it are stored.
 

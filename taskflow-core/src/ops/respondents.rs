@@ -43,7 +43,8 @@ impl<'a> Respondent<'a> {
     }
 
     fn is_user(&self, name: &str) -> bool {
-        // A token can have any name, and the account of a server stands for whoever uses its machine.
+        // A token can have any name, and the account of a server stands for whoever uses its
+        // machine.
         let is_own = [Via::Proxy, Via::Cli].iter().any(|via| via.name() == self.via);
         self.user == Some(name) || (is_own && self.name == name)
     }

@@ -34,7 +34,8 @@ pub struct SentEvent {
 ///
 /// If the event answers a question that not everybody may answer, whoever acts through the journal
 /// must be one of those who may: see [`approval`](crate::approval#who-may-answer) and
-/// [`acting_as`](super::acting_as). Their name is stored with the answer then, whatever `note` says.
+/// [`acting_as`](super::acting_as). Their name is stored with the answer then, whatever `note`
+/// says.
 ///
 /// # Errors
 ///

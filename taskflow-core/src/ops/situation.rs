@@ -66,8 +66,8 @@ pub(crate) fn is_counted(run: &RunSummary, backfilled: &HashSet<String>, is_resu
 }
 
 /// How many runs of these types are queued or running, of one DAG or by DAG, without those that
-/// backfills reprocess, and without interrupted ones: which of them a service resumes is known to it
-/// alone.
+/// backfills reprocess, and without interrupted ones: which of them a service resumes is known to
+/// it alone.
 pub(crate) async fn active_runs(
     journal: &Journal,
     dag: Option<&str>,
@@ -222,8 +222,8 @@ fn just_after(moment: Timestamp) -> Timestamp {
     Timestamp::from_nanos(moment.as_nanos().saturating_add(1))
 }
 
-/// Why the pending slots of a schedule wait, by the same step that the service makes. `None` also if
-/// they wait for an interrupted run, which counts as active in the service that resumes it.
+/// Why the pending slots of a schedule wait, by the same step that the service makes. `None` also
+/// if they wait for an interrupted run, which counts as active in the service that resumes it.
 pub(super) async fn waits(
     journal: &Journal,
     dag: &str,

@@ -34,8 +34,8 @@ impl Stepper<'_> {
     /// state knows when a slot was last decided, not since when the new timetable counts, and what
     /// it names before was never due. A slot of the last minute is on time, as after any restart.
     ///
-    /// The slots of a pause are those of the timetable that ends it, unless its time was over before
-    /// anybody has seen the new one.
+    /// The slots of a pause are those of the timetable that ends it, unless its time was over
+    /// before anybody has seen the new one.
     fn begin_anew(&mut self, old: &str) {
         let mut undecided = std::mem::take(&mut self.state.pending);
         if !self.state.is_paused(self.situation.now) {

@@ -328,8 +328,9 @@ impl Service {
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
-    /// Makes a turn. `None`: somebody has asked the service to stop, and the turn has not ended soon.
-    /// What it was writing is stored as a whole or not at all, as if the process had died then.
+    /// Makes a turn. `None`: somebody has asked the service to stop, and the turn has not ended
+    /// soon. What it was writing is stored as a whole or not at all, as if the process had died
+    /// then.
     async fn turn_or_stop(
         &mut self,
         stop: &Stop<'_, impl Future<Output = String>>,

@@ -144,7 +144,8 @@ mod tests {
         let cookie = session_cookie(&auth, "x");
         assert!(cookie.starts_with("taskflow_8090_ef0c9409=x;"), "{cookie}");
         assert!(cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax"), "{cookie}");
-        // A browser sends it together with those of `/`, of a path above, and of an earlier version.
+        // A browser sends it together with those of `/`, of a path above, and of an earlier
+        // version.
         let all = "taskflow_8090=root; taskflow_8090_ef0c9409=one; taskflow_8090_00000000=above; taskflow_8090=old";
         assert_eq!(presented(&auth, all).as_deref(), Some("one"));
         auth.is_https = true;

@@ -1,7 +1,7 @@
 //! The form that starts a run, filled with the parameters of an earlier run.
 //!
-//! A text is filled in only if the form reads the stored value from it. What no text gives, and what
-//! the DAG does not have any more, is named.
+//! A text is filled in only if the form reads the stored value from it. What no text gives, and
+//! what the DAG does not have any more, is named.
 
 use std::borrow::Cow;
 

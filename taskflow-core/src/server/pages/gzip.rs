@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Whether a client understands gzip. What it says of gzip counts, and otherwise what it says of all
-/// codings.
+/// Whether a client understands gzip. What it says of gzip counts, and otherwise what it says of
+/// all codings.
 pub(super) fn is_accepted(request: &HeaderMap) -> bool {
     let values = request.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let (mut gzip, mut others) = (None, None);

@@ -1,5 +1,5 @@
-//! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts or that fall
-//! behind, deadlines that were or will be missed, notifications that were not delivered.
+//! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts or that
+//! fall behind, deadlines that were or will be missed, notifications that were not delivered.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -167,7 +167,8 @@ impl RunQueue {
                     if error.locked_store().is_some() {
                         return Err(error);
                     }
-                    // A disk that is full for example mends itself: the slots of its DAG wait for it.
+                    // A disk that is full for example mends itself: the slots of its DAG wait for
+                    // it.
                     if error.kind() != ErrorKind::Unavailable {
                         self.to_resume.remove(&number);
                     }

@@ -82,8 +82,9 @@ async fn a_run_that_waits_for_a_locked_store_is_tried_again_in_the_next_turn() {
     assert_eq!(queue.candidates(&journal, &HashSet::new()).await.unwrap().len(), 1);
 }
 
-/// The disk is still full a minute after it has interrupted a run: the next slot of its DAG started,
-/// and the run beside it once there was space. A run that cannot be resumed at all holds up no slot.
+/// The disk is still full a minute after it has interrupted a run: the next slot of its DAG
+/// started, and the run beside it once there was space. A run that cannot be resumed at all holds
+/// up no slot.
 #[tokio::test]
 async fn a_run_that_waits_for_space_on_the_disk_keeps_its_place_in_the_schedule() {
     let journal = Journal::in_memory().unwrap();
