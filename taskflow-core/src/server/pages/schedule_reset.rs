@@ -1,4 +1,4 @@
-//! The form that lets the schedule of a DAG go on from now.
+//! The form that lets the schedule of a DAG continue from now.
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -34,7 +34,7 @@ async fn form(state: &Visitor, dag: &'static DagDef) -> Result<FormPage, Problem
             clock.at(stored.state.clock).text,
             clock.at(now).text
         ),
-        Some(Err(_)) => " Its stored state cannot be read. It is made again of its runs and its history: the slots \
+        Some(Err(_)) => " Its stored state cannot be read. It is made again from its runs and its history: the slots \
                          since then passed while no service ran."
             .to_owned(),
         Some(Ok(_)) | None => " It is not ahead of the clock: there is nothing to reset, unless its deadlines are \
@@ -44,7 +44,7 @@ async fn form(state: &Visitor, dag: &'static DagDef) -> Result<FormPage, Problem
     let mut page = dag_form(state, dag, "Reset schedule");
     page.heading = format!("Reset the schedule of {}", dag.id);
     page.lead = format!(
-        "The schedule goes on from now. That is needed after the clock of the machine was ahead: until that time \
+        "The schedule continues from now. This helps after the clock of the machine was ahead: until that time \
          comes, no slot would run. Runs stay as they are.{found}"
     );
     (page.action, page.back, page.is_danger) = (address_of(dag.id), format!("{}/slots", address::dag(dag.id)), true);
