@@ -30,6 +30,7 @@ pub(super) fn answer(wait: &WaitView, run: Option<i64>, flags: &[String]) -> Opt
 }
 
 /// ``to be answered by members of `finance` ``, unless it is everybody who may operate the DAG.
+#[cfg(feature = "sqlite")]
 pub(super) fn respondents(wait: &WaitView) -> Option<String> {
     let respondents = Some(&wait.respondents).filter(|respondents| !respondents.is_everybody())?;
     Some(format!("to be answered by {}", one_line(&respondents.in_words())))
