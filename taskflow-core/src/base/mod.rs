@@ -9,6 +9,8 @@ mod histogram;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 pub(crate) mod index;
+#[cfg(test)]
+pub(crate) mod nearly;
 pub(crate) mod panics;
 pub(crate) mod paths;
 pub(crate) mod private;

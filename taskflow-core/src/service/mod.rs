@@ -84,6 +84,7 @@ mod lock;
 mod queue;
 mod schedules;
 mod serving;
+mod stop;
 mod trouble;
 mod wake;
 mod watchers;

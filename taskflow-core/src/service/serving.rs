@@ -1,11 +1,8 @@
 //! The loop of a service.
 
-use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::pin::{Pin, pin};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -17,6 +14,7 @@ use super::handle::{ClaimedRun, ServiceHandle};
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
+use super::stop::Stop;
 use super::trouble::Trouble;
 use super::watchers::Watchers;
 use crate::base::{ErrorKind, Timestamp};
@@ -273,7 +271,7 @@ impl Service {
     /// ends.
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let asks = pin!(stop);
-        let stop = Stop(Mutex::new(Asks { asks, reason: None }));
+        let stop = Stop::new(asks);
         let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
         self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
         let mut stored = self.journal.events_stored();
@@ -451,48 +449,6 @@ fn is_locked(part: Result<(), OpsError>, outcome: &mut Result<(), OpsError>) -> 
         *outcome = Err(error);
     }
     is_locked
-}
-
-/// The request to stop. A turn looks at it between its parts, and the service during a turn.
-struct Stop<'a, F>(Mutex<Asks<'a, F>>);
-
-struct Asks<'a, F> {
-    /// Returns the reason, once.
-    asks: Pin<&'a mut F>,
-    /// The reason, once somebody has asked.
-    reason: Option<String>,
-}
-
-impl<'a, F: Future<Output = String>> Stop<'a, F> {
-    fn lock(&self) -> MutexGuard<'_, Asks<'a, F>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut guard = self.lock();
-        let Asks { asks, reason } = &mut *guard;
-        if reason.is_none()
-            && let Poll::Ready(asked) = asks.as_mut().poll(context)
-        {
-            *reason = Some(asked);
-        }
-        if reason.is_some() { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// Whether somebody has asked, without waiting for it.
-    async fn is_asked(&self) -> bool {
-        poll_fn(|context| Poll::Ready(self.poll(context).is_ready())).await
-    }
-
-    /// Waits until somebody asks. Cancel safe.
-    async fn asked(&self) {
-        poll_fn(|context| self.poll(context)).await;
-    }
-
-    /// The reason that somebody has given.
-    fn reason(&self) -> String {
-        self.lock().reason.clone().unwrap_or_default()
-    }
 }
 
 /// The options of a service.

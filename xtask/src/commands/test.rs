@@ -61,6 +61,10 @@ fn prepare() -> Result<(), Failure> {
 /// Builds everything that [`run`] runs without words.
 pub(crate) fn build() -> Result<(), Failure> {
     prepare()?;
+    build_tests()
+}
+
+fn build_tests() -> Result<(), Failure> {
     Step::cargo("build of the tests", ["test", "--tests", "--no-run"]).args(ALL).run()
 }
 
@@ -123,7 +127,7 @@ fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Fail
 /// Builds all tests, then starts those that run in the background, which would otherwise wait for
 /// the build.
 fn beside(leaks: &LeakCheck) -> Result<Vec<Started>, Failure> {
-    Step::cargo("build of the tests", ["test", "--tests", "--no-run"]).args(ALL).run()?;
+    build_tests()?;
     let start = |name: &'static str, programs: &[&str]| {
         let programs = programs.iter().flat_map(|program| ["--test", program]);
         let step = Step::cargo(name, ["test", "--no-fail-fast"]).args(ALL).args(programs).arg("--").arg(threads());
