@@ -263,7 +263,7 @@ impl<'a> Stepper<'a> {
         self.record(&[Span::new(noticed, kept.after)], fate, &reason);
         for span in [kept, on_time] {
             if let Some(slot) = self.first_in(span) {
-                self.state.pending.push(Span { first: Some(slot.at), ..span });
+                self.state.pending.push(Span { first: Some(slot.at), ..span.within(self.schedule) });
             }
         }
         self.state.noticed = due;
