@@ -388,6 +388,21 @@ fn the_slots_of_a_pause_after_failures_begin_with_it() {
     assert_eq!(consuming.count(SlotFate::Paused), 2, "{:?}", consuming.records);
 }
 
+/// Weekdays at 06:00 until a run has failed, which the next build sees at 15:30, with an hourly
+/// timetable: the slots that this one has since 06:00 were those of the pause.
+#[test]
+fn a_pause_after_failures_begins_with_the_timetable_of_the_build_that_pauses() {
+    let mut consuming = with_schedule(optional("a", MANY), |consumer| consumer.pause_after_failures = Some(1));
+    consuming.until_utc("2026-03-02T07:00:00Z");
+    let slot = utc("2026-03-02T06:00:00Z");
+    consuming.failures.push(FailedRun { slot, run_id: "scheduled__2026-03-02T06:00:00Z__etl".to_owned() });
+    consuming.now = utc("2026-03-02T15:30:00Z");
+    consuming.consumer.schedule = hourly();
+    consuming.until_utc("2026-03-02T17:10:00Z").unpause(Unpause::All);
+    assert!(matches!(&consuming.notes[..2], [Note::TimetableChanged { .. }, Note::Paused(_)]), "{:?}", consuming.notes);
+    assert_eq!(consuming.count(SlotFate::Paused), 2, "{:?}", consuming.records);
+}
+
 #[test]
 fn an_asset_that_is_new_to_a_dag_begins_at_the_last_event() {
     let mut consuming = of([input("a", MANY)]);

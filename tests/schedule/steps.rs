@@ -528,6 +528,57 @@ fn a_slot_that_waits_leaves_a_record_when_a_timetable_of_the_user_changes() {
     assert!(reason.starts_with("the timetable has changed"), "{reason}");
 }
 
+/// The slots from 13:00 to 15:00 wait when `end` becomes 13:30, or `start` becomes 14:30. Those that
+/// are outside were gone without a record.
+#[test]
+fn slots_that_wait_outside_of_bounds_that_were_edited_leave_a_record() {
+    let edited = |change: fn(&mut Schedule)| {
+        let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+        service.takes = Duration::from_secs(24 * 3_600);
+        service.until("2026-03-01T15:30:00Z");
+        change(&mut service.schedule);
+        service.until("2026-03-01T15:40:00Z").until("2026-03-01T15:50:00Z");
+        service.active.clear();
+        service.takes = Duration::from_millis(1);
+        service.until("2026-03-01T15:55:00Z");
+        (service.slots()[1..].join(" "), service.records)
+    };
+    let reason = "`start` or `end` has changed, and the slot is outside";
+    let outside = |count| vec![(SlotFate::Superseded, count, reason.to_owned())];
+    let ended = edited(|schedule| schedule.end = Some(utc("2026-03-01T13:30:00Z")));
+    assert_eq!(ended, ("2026-03-01T13:00:00Z".to_owned(), outside(2)));
+    let begun = edited(|schedule| schedule.start = Some(utc("2026-03-01T14:30:00Z")));
+    assert_eq!(begun, ("2026-03-01T15:00:00Z".to_owned(), outside(2)));
+}
+
+/// The one slot waits behind another run when its `start` becomes 10:00. It was gone.
+#[test]
+fn the_slot_of_once_leaves_a_record_when_its_start_is_edited() {
+    let once = |start| with(Schedule::new(Recurrence::Once), |schedule| schedule.start = Some(utc(start)));
+    let mut service = Service::new(once("2026-03-01T12:00:00Z"), "2026-03-01T11:00:00Z");
+    service.active.push(utc("2026-03-01T20:00:00Z"));
+    service.until("2026-03-01T12:30:00Z");
+    assert_eq!(service.waits, Some(Waits::ForRoom { active: 1 }));
+    service.schedule = once("2026-03-01T10:00:00Z");
+    service.until("2026-03-01T12:40:00Z").until("2026-03-01T12:50:00Z");
+    let reason = "`start` or `end` has changed, and the slot is outside".to_owned();
+    assert_eq!(service.records, [(SlotFate::Superseded, 1, reason)]);
+}
+
+/// No slot is after `end`, also if the span that a service looks at goes on: none of those of the
+/// time after it leaves a record.
+#[test]
+fn slots_after_the_end_of_a_schedule_leave_no_record() {
+    let schedule = with(hourly(), |schedule| {
+        (schedule.end, schedule.catchup) = (Some(utc("2026-03-01T14:30:00Z")), Catchup::All);
+    });
+    let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(4 * 3_600);
+    service.until("2026-03-01T12:30:00Z").down_until("2026-03-01T17:30:00Z").until("2026-03-02T12:00:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z"]);
+    assert_eq!(service.records, []);
+}
+
 /// A timetable that looks the same in two builds, as a cron expression in a zone with new rules.
 #[derive(Debug)]
 struct InTheZone(Crons);

@@ -20,8 +20,8 @@ use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
     Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Note as ScheduleNote, Pause,
-    PendingEvent, PendingPeriod, SlotRecord, Takes, Unpause, consume, end_consumer_pause, pass_over_slots,
-    unpause_consumer_noted,
+    PendingEvent, PendingPeriod, SlotRecord, Takes, Unpause, begin_changed_slots, consume, end_consumer_pause,
+    pass_over_slots, unpause_consumer_noted,
 };
 use crate::value::AnyValue;
 
@@ -272,12 +272,18 @@ pub(super) async fn pause(
     now: Timestamp,
 ) -> Result<Pause, OpsError> {
     loop {
-        let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
-        let (mut state, records, mut notes) = asking(|| end_consumer_pause(consumer, &state, now))?;
+        let Loaded { mut state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        // A DAG whose timetable panics can be paused as well.
+        if let Ok(begun) = asking(|| begin_changed_slots(consumer, &state, now)) {
+            (state, records, notes) = begun;
+        }
+        let (mut state, of_pause, noted) = asking(|| end_consumer_pause(consumer, &state, now))?;
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
-        // A DAG whose timetable panics can be paused as well.
+        records.extend(of_pause);
+        notes.extend(noted);
         if let Ok(passed) = asking(|| pass_over_slots(consumer, &state, now)) {
             state = passed;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::error::OpsError;
 use super::schedules::asking;
-use super::situation::waits;
+use super::situation::{PendingWaits, waits};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, JournalError, MissedDeadline, RunHistory, RunSummary, word_of};
@@ -88,11 +88,15 @@ pub(crate) async fn due_slots(
     }
     let pending = asking(|| state.pending.iter().flat_map(|&span| slots(span, first_seen)).collect::<Vec<_>>())?;
     if pending.iter().any(|slot| is_due(*slot)) {
-        let reason = match waits(journal, dag.id, schedule, &state, now).await? {
+        let PendingWaits { waits, interrupted } = waits(journal, dag.id, schedule, &state, now).await?;
+        let reason = match waits {
             Some(Waits::ForRoom { active: 1 }) => "it waits for the end of the run that is active".to_owned(),
             Some(Waits::ForRoom { active }) => format!("it waits for the end of one of the {active} runs"),
             Some(Waits::ForPrevious { run }) => format!("it waits, because the run {run} has not succeeded"),
-            Some(Waits::Paused) | None => "it waits for its start".to_owned(),
+            Some(Waits::Paused) | None => match interrupted {
+                Some(run) => format!("it waits for run {run}, which was interrupted"),
+                None => "it waits for its start".to_owned(),
+            },
         };
         for slot in pending {
             add(&mut found, slot, SlotStanding::Open { run: None, reason: reason.clone() });

@@ -19,7 +19,7 @@ use crate::journal::{
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Decision, GRACE, Note as ScheduleNote, Pause, Schedule,
-    ScheduleState, ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, pass_over, unpause_noted,
+    ScheduleState, ScheduleTraces, Slot, SlotRecord, Unpause, begin_changed, end_pause, pass_over, unpause_noted,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -161,27 +161,26 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
     }
     let schedule = schedule_of(dag)?;
     loop {
-        let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
+        let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
+        let mut decisions = Vec::new();
+        // Nobody may have stepped this timetable yet. A DAG whose timetable panics can be paused as
+        // well.
+        if let Ok(begun) = asking(|| begin_changed(&schedule, &state, now)) {
+            (state, decisions) = begun;
+        }
+        // What has become of a pause whose time has come while no service was running.
         let (mut state, ended) = asking(|| end_pause(&schedule, &state, now))?;
         if let Some(pause) = state.pause.take() {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
-        // A DAG whose timetable panics can be paused as well.
+        decisions.extend(ended);
         if let Ok(passed) = asking(|| pass_over(&schedule, &state, now)) {
             state = passed;
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
-        // What has become of a pause whose time has come while no service was running.
-        let (mut records, mut notes) = (Vec::new(), Vec::new());
-        for decision in ended {
-            match decision {
-                Decision::Record(record) => records.push(record),
-                Decision::Note(note) => notes.push(note),
-                Decision::Start { .. } | Decision::CancelActive => {}
-            }
-        }
+        let (records, mut notes) = Decision::records_and_notes(decisions);
         notes.push(ScheduleNote::Paused(pause.clone()));
         if store(journal, dag, version, state, records, notes, now).await? {
             return Ok(pause);

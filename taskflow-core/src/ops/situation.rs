@@ -222,19 +222,29 @@ fn just_after(moment: Timestamp) -> Timestamp {
     Timestamp::from_nanos(moment.as_nanos().saturating_add(1))
 }
 
-/// Why the pending slots of a schedule wait, by the same step that the service makes. `None` also
-/// if they wait for an interrupted run, which counts as active in the service that resumes it.
+/// Why the pending slots of a schedule wait.
+#[derive(Debug, Default)]
+pub(super) struct PendingWaits {
+    /// By the runs that are queued or running.
+    pub(super) waits: Option<Waits>,
+    /// The number of the interrupted run that they wait for: the one that has not succeeded, with
+    /// [`Waits::ForPrevious`], or else one that leaves them no room when a service resumes it.
+    pub(super) interrupted: Option<i64>,
+}
+
+/// Why the pending slots of a schedule wait, by the same step that the service makes.
 pub(super) async fn waits(
     journal: &Journal,
     dag: &str,
     schedule: &Schedule,
     state: &ScheduleState,
     now: Timestamp,
-) -> Result<Option<Waits>, OpsError> {
+) -> Result<PendingWaits, OpsError> {
     if state.pending.is_empty() {
-        return Ok(None);
+        return Ok(PendingWaits::default());
     }
-    let active = active_runs(journal, Some(dag), &[RunType::Scheduled], &backfilled(journal).await?).await?;
+    let backfilled = backfilled(journal).await?;
+    let active = active_runs(journal, Some(dag), &[RunType::Scheduled], &backfilled).await?;
     let active = active.get(dag).copied().unwrap_or(0);
     let until = state.noticed.max(now);
     let unsuccessful = match schedule.after_previous {
@@ -246,5 +256,24 @@ pub(super) async fn waits(
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };
-    asking(|| step(schedule, Some(state), &situation).waits)
+    let waits = asking(|| step(schedule, Some(state), &situation).waits)?;
+    if matches!(waits, Some(Waits::ForRoom { .. } | Waits::Paused)) {
+        return Ok(PendingWaits { waits, interrupted: None });
+    }
+    let states = vec![RunState::Interrupted];
+    let run_types = vec![RunType::Scheduled];
+    let filter = RunFilter { dag: Some(dag.to_owned()), states, run_types, ..RunFilter::default() };
+    // One that is damaged is reported elsewhere.
+    let mut interrupted = journal.runs(&filter).await.unwrap_or_default();
+    interrupted.retain(|run| !backfilled.contains(&run.info.run_id));
+    let ahead = match &waits {
+        Some(Waits::ForPrevious { run }) => interrupted.iter().find(|interrupted| interrupted.info.run_id == *run),
+        _ => {
+            let situation = Situation { active: active + interrupted.len() as u32, ..situation };
+            let resumed = asking(|| step(schedule, Some(state), &situation).waits)?;
+            interrupted.iter().min_by_key(|run| run.number).filter(|_| resumed.is_some())
+        }
+    };
+    let interrupted = ahead.map(|run| run.number);
+    Ok(PendingWaits { waits, interrupted })
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::schedules::{asking, schedule_of, stored_state};
-use super::situation::waits;
+use super::situation::{PendingWaits, waits};
 use crate::base::schema::Schema;
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
@@ -207,7 +207,7 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
     if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
         // A timetable that panics hides no run.
         if let Ok(waits) = waits(journal, dag.id, &schedule, &state, journal.now()).await {
-            slots.extend(asking(|| waiting(&schedule, &state, waits.as_ref())).unwrap_or_default());
+            slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default());
         }
         slots.extend(open.iter().map(|slot| PastSlots {
             reason: "its events are not there yet".to_owned(),
@@ -220,20 +220,33 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
     Ok(slots)
 }
 
+/// Why slots wait, with the next step if a service may not take it.
+fn why(PendingWaits { waits, interrupted }: &PendingWaits) -> String {
+    match (waits, interrupted) {
+        (Some(Waits::Paused), _) => "the DAG is paused".to_owned(),
+        (Some(Waits::ForRoom { active: 1 }), _) => "a run is active".to_owned(),
+        (Some(Waits::ForRoom { active }), _) => format!("{active} runs are active"),
+        (Some(Waits::ForPrevious { run }), None) => format!("the run {run} has not succeeded"),
+        (Some(Waits::ForPrevious { run }), Some(number)) => {
+            format!("the run {run} was interrupted; if no service resumes it, `resume {number}`")
+        }
+        (None, Some(number)) => format!(
+            "run {number} was interrupted and goes on first; if no service resumes it, `resume {number}` or `cancel \
+             {number}`"
+        ),
+        (None, None) => "it starts when a service is running".to_owned(),
+    }
+}
+
 /// The slots that wait, as one entry a span.
-fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) -> Vec<PastSlots> {
+fn waiting(schedule: &Schedule, state: &ScheduleState, waits: &PendingWaits) -> Vec<PastSlots> {
+    let why = why(waits);
     let spans = state.pending.iter().filter_map(|span| {
         let first = schedule.after(span.after, state.first_seen)?;
         let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
         let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
         let (first, last) = (*slots.first()?, *slots.last()?);
-        let reason = match waits {
-            Some(Waits::Paused) => "the DAG is paused".to_owned(),
-            Some(Waits::ForRoom { active: 1 }) => "a run is active".to_owned(),
-            Some(Waits::ForRoom { active }) => format!("{active} runs are active"),
-            Some(Waits::ForPrevious { run }) => format!("the run {run} has not succeeded"),
-            None => "it starts when a service is running".to_owned(),
-        };
+        let reason = why.clone();
         let times = SlotTimes { due: Some(first + schedule.offset), ..SlotTimes::default() };
         Some(PastSlots { reason, times, ..PastSlots::new(first, last, slots.len() as u64, WAITING) })
     });

@@ -77,6 +77,10 @@ impl Draft {
     }
 
     /// Sets the id of the run. It must be unique in the store.
+    ///
+    /// If a deletion of a run with this id was cut short, `db prune` deletes the files that it has
+    /// left, and so does whoever starts a run that [`trigger`] has queued. The log of a run that
+    /// [`start`] begins before that follows that of the deleted one.
     pub fn run_id(mut self, id: impl Into<String>) -> Self {
         self.info.run_id = id.into();
         self

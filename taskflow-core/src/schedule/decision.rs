@@ -71,6 +71,21 @@ pub enum Decision {
     Note(Note),
 }
 
+impl Decision {
+    /// What is to be recorded, and what is to be noted.
+    pub(crate) fn records_and_notes(decisions: Vec<Decision>) -> (Vec<SlotRecord>, Vec<Note>) {
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        for decision in decisions {
+            match decision {
+                Decision::Record(record) => records.push(record),
+                Decision::Note(note) => notes.push(note),
+                Decision::Start { .. } | Decision::CancelActive => {}
+            }
+        }
+        (records, notes)
+    }
+}
+
 /// Slots that became no runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotRecord {

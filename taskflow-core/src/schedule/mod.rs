@@ -40,7 +40,9 @@ pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
     EventSituation, EventWaits, PartsNeeded, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
-pub(crate) use consume::{Offered, end_consumer_pause, is_of_events, offers, pass_over_slots, unpause_consumer_noted};
+pub(crate) use consume::{
+    Offered, begin_changed_slots, end_consumer_pause, is_of_events, offers, pass_over_slots, unpause_consumer_noted,
+};
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};
@@ -55,7 +57,7 @@ pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{BEHIND, Backlog, Pause, ScheduleState, Span};
 pub use step::{CLOCK_TOLERANCE, GRACE, step, unpause};
-pub(crate) use step::{end_pause, pass_over, unpause_noted};
+pub(crate) use step::{begin_changed, end_pause, pass_over, unpause_noted};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

@@ -1,5 +1,5 @@
-//! What a step does when the timetable or the rules of its time zone differ from those of the last
-//! step: the program was edited, or built with another time zone database.
+//! What a step does when the timetable, its bounds or the rules of its time zone differ from those
+//! of the last step: the program was edited, or built with another time zone database.
 
 use super::decision::{Decision, SlotFate, SlotRecord};
 use super::note::Note;
@@ -27,6 +27,7 @@ impl Stepper<'_> {
             self.decisions.push(Decision::Note(Note::TimetableChanged { from: from.clone(), to: fingerprint }));
             self.begin_anew(&from);
         }
+        self.leave_bounds();
         self.note_zone_rules();
     }
 
@@ -64,7 +65,6 @@ impl Stepper<'_> {
     fn records_of_old(&self, fingerprint: &str, spans: &[Span]) -> Vec<SlotRecord> {
         const REASON: &str = "the timetable has changed";
 
-        let fate = SlotFate::Superseded;
         if let Some(recurrence) = Recurrence::of_fingerprint(fingerprint) {
             let (start, end) = (self.schedule.start, self.schedule.end);
             let old = Schedule { start, end, ..Schedule::new(recurrence) };
@@ -72,18 +72,50 @@ impl Stepper<'_> {
             let begins = |span: &Span| search.first_in(*span).map(|slot| slot.at);
             let is_old = spans.iter().all(|span| span.first.is_none() || begins(span) == span.first);
             if is_old && search.count_in(spans, COUNTED).0 < COUNTED {
-                return search.records(spans, fate, REASON);
+                return search.records(spans, SlotFate::Superseded, REASON);
             }
         }
-        let firsts = spans.iter().filter_map(|span| Some((span.first?, span.until)));
-        let record = |(at, until): (Timestamp, Timestamp)| {
-            let reason = match at == until {
-                true => REASON.to_owned(),
-                false => format!("{REASON}, and no slot from here up to {until} runs"),
-            };
-            SlotRecord { first: at, last: at, count: 1, fate, reason }
+        firsts(spans, REASON)
+    }
+
+    /// Records the slots that wait and are before `start` or after `end`, which were edited since
+    /// they were noticed: until then their spans are [within](Span::within) these.
+    fn leave_bounds(&mut self) {
+        const REASON: &str = "`start` or `end` has changed, and the slot is outside";
+
+        let schedule = self.schedule;
+        if matches!(schedule.recurrence, Recurrence::Once) {
+            // The slot is at the start, wherever that is now.
+            let is_gone = |span: &Span| span.first.is_some() && self.first_in(*span).is_none();
+            let pending = self.state.pending.iter().copied();
+            let (gone, left): (Vec<Span>, Vec<Span>) = pending.partition(is_gone);
+            self.state.pending = left;
+            let slots = gone.into_iter().filter_map(|span| span.first);
+            self.decisions.extend(slots.map(|at| Decision::Record(record(at, REASON.to_owned()))));
+            return;
+        }
+        let mut gone = Vec::new();
+        for span in &mut self.state.pending {
+            let within = span.within(schedule);
+            if within != *span {
+                gone.push(Span::new(span.after, span.until.min(within.after)));
+                gone.push(Span::new(span.after.max(within.until), span.until));
+                let first = within.first.filter(|&first| first > within.after && first <= within.until);
+                *span = Span { first, ..within };
+            }
+        }
+        if gone.is_empty() {
+            return;
+        }
+        self.state.pending.retain(|span| span.after < span.until);
+        let unbounded = Schedule { start: None, end: None, ..schedule.clone() };
+        let search = SlotSearch::new(&unbounded, self.state.first_seen);
+        gone.iter_mut().for_each(|span| span.first = search.first_in(*span).map(|slot| slot.at));
+        let records = match search.count_in(&gone, COUNTED).0 < COUNTED {
+            true => search.records(&gone, SlotFate::Superseded, REASON),
+            false => firsts(&gone, REASON),
         };
-        firsts.map(record).collect()
+        self.decisions.extend(records.into_iter().map(Decision::Record));
     }
 
     fn note_zone_rules(&mut self) {
@@ -106,9 +138,24 @@ impl Stepper<'_> {
         let moved = waited.filter(|(span, first)| self.first_in(*span).is_none_or(|slot| slot.at != *first));
         let records = moved.map(|(_, at)| {
             let reason = format!("by the new rules of the time zone {zone} there is no slot at this time");
-            Decision::Record(SlotRecord { first: at, last: at, count: 1, fate: SlotFate::Superseded, reason })
+            Decision::Record(record(at, reason))
         });
         let records: Vec<Decision> = records.collect();
         self.decisions.extend(records);
     }
+}
+
+/// Records of the first slots of some spans, whose other slots are not known or too many.
+fn firsts(spans: &[Span], why: &str) -> Vec<SlotRecord> {
+    let firsts = spans.iter().filter_map(|span| Some((span.first?, span.until)));
+    let of = |(at, until): (Timestamp, Timestamp)| match at == until {
+        true => record(at, why.to_owned()),
+        false => record(at, format!("{why}, and no slot from here up to {until} runs")),
+    };
+    firsts.map(of).collect()
+}
+
+/// The record of a slot of which an edit has disposed.
+fn record(at: Timestamp, reason: String) -> SlotRecord {
+    SlotRecord { first: at, last: at, count: 1, fate: SlotFate::Superseded, reason }
 }

@@ -73,11 +73,11 @@ impl ScheduleState {
             _ if schedule.first == First::Last => schedule.before(due, now).map_or(due, |slot| just_before(slot.at)),
             _ => due,
         };
-        let passed = Span { unbounded: true, ..Span::new(from, due) };
+        let passed = Span { unbounded: true, ..Span::new(from, due) }.within(schedule);
         ScheduleState {
             first_seen: now,
             noticed: from.max(due),
-            pending: if from < due { vec![passed] } else { Vec::new() },
+            pending: if passed.after < passed.until { vec![passed] } else { Vec::new() },
             last_run: None,
             clock: now,
             clock_went_back: false,
@@ -185,6 +185,13 @@ impl Span {
     /// The span `after < t <= until`.
     pub fn new(after: Timestamp, until: Timestamp) -> Self {
         Span { after, until, unbounded: false, first: None }
+    }
+
+    /// Its part between start and end of a schedule; an empty one if there is none.
+    pub(super) fn within(self, schedule: &Schedule) -> Self {
+        let after = schedule.start.map_or(self.after, |start| self.after.max(just_before(start)));
+        let until = schedule.end.map_or(self.until, |end| self.until.min(end));
+        Span { after, until, ..self }
     }
 }
 

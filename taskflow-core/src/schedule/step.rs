@@ -106,15 +106,21 @@ pub(crate) fn unpause_noted(
         }
         Catchup::All => stepper.take_up(catchup, due, due, SlotFate::Paused, &why),
     }
-    let (mut records, mut notes) = (Vec::new(), Vec::new());
-    for decision in stepper.decisions {
-        match decision {
-            Decision::Record(record) => records.push(record),
-            Decision::Note(note) => notes.push(note),
-            Decision::Start { .. } | Decision::CancelActive => {}
-        }
-    }
+    let (records, notes) = Decision::records_and_notes(stepper.decisions);
     (stepper.state, records, notes)
+}
+
+/// Begins with a timetable that has changed, as the next step would: what waits of the old one is
+/// recorded, and it is noted. Changes nothing if it has not.
+pub(crate) fn begin_changed(
+    schedule: &Schedule,
+    state: &ScheduleState,
+    now: Timestamp,
+) -> (ScheduleState, Vec<Decision>) {
+    let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
+    let mut stepper = Stepper::new(schedule, &situation, state.clone());
+    stepper.note_timetable();
+    (stepper.state, stepper.decisions)
 }
 
 /// Ends a pause whose time has come, as the next step would: the slots up to its end are recorded
@@ -257,7 +263,7 @@ impl<'a> Stepper<'a> {
         self.record(&[Span::new(noticed, kept.after)], fate, &reason);
         for span in [kept, on_time] {
             if let Some(slot) = self.first_in(span) {
-                self.state.pending.push(Span { first: Some(slot.at), ..span });
+                self.state.pending.push(Span { first: Some(slot.at), ..span.within(self.schedule) });
             }
         }
         self.state.noticed = due;

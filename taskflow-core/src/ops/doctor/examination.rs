@@ -240,7 +240,7 @@ impl Findings {
         if let Some(backlog) = asking(|| state.backlog(&schedule))? {
             self.add(FindingKind::FallsBehind { dag: dag.id.to_owned(), backlog });
         }
-        match waits(journal, dag.id, &schedule, &state, now).await? {
+        match waits(journal, dag.id, &schedule, &state, now).await?.waits {
             Some(Waits::ForRoom { active }) => {
                 self.add(FindingKind::WaitsForRoom { dag: dag.id.to_owned(), active });
             }

@@ -47,7 +47,7 @@ pub use step::{
 };
 use stepper::Stepper;
 pub use unpause::unpause_consumer;
-pub(crate) use unpause::{end_consumer_pause, pass_over_slots, unpause_consumer_noted};
+pub(crate) use unpause::{begin_changed_slots, end_consumer_pause, pass_over_slots, unpause_consumer_noted};
 
 /// Decides which runs start now. `None` as the state is a DAG that no service has seen before.
 pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &EventSituation<'_>) -> ConsumerStep {

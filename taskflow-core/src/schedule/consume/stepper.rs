@@ -7,7 +7,7 @@ use super::consumer::{Consumer, EventInput};
 use super::pending::{pending, record};
 use super::state::ConsumerState;
 use super::step::{ConsumerDecision, EventRun, EventSituation, PendingEvent};
-use super::unpause::pass_over_slots;
+use super::unpause::{begin_changed_slots, pass_over_slots};
 use crate::base::Timestamp;
 use crate::schedule::decision::{SlotFate, SlotRecord};
 use crate::schedule::note::Note;
@@ -57,7 +57,10 @@ impl<'a> Stepper<'a> {
         let Some(limit) = self.consumer.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
         let (failures, now) = (&self.situation.failures, self.situation.now);
         if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
-            self.state = pass_over_slots(self.consumer, &self.state, now);
+            let (state, records, notes) = begin_changed_slots(self.consumer, &self.state, now);
+            self.decisions.extend(records.into_iter().map(ConsumerDecision::Record));
+            self.decisions.extend(notes.into_iter().map(ConsumerDecision::Note));
+            self.state = pass_over_slots(self.consumer, &state, now);
             self.state.failures_until = Some(last);
             self.state.pause = Some(pause.clone());
             self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));

@@ -11,7 +11,7 @@ use crate::schedule::decision::{Decision, SlotFate, SlotRecord};
 use crate::schedule::note::Note;
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{end_pause, pass_over, unpause_noted};
+use crate::schedule::step::{begin_changed, end_pause, pass_over, unpause_noted};
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {
@@ -24,6 +24,23 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
         events.iter().rev().filter(|event| !newer.insert(group(event))).copied().collect();
     older.reverse();
     older
+}
+
+/// Begins with a timetable that has changed: see [`begin_changed`]. A schedule that is paused alone
+/// stays as it is.
+pub(crate) fn begin_changed_slots(
+    consumer: &Consumer,
+    state: &ConsumerState,
+    now: Timestamp,
+) -> (ConsumerState, Vec<SlotRecord>, Vec<Note>) {
+    let (mut state, mut decisions) = (state.clone(), Vec::new());
+    if let (Some(schedule), Some(slots)) = (&consumer.schedule, &mut state.schedule)
+        && slots.pause.is_none()
+    {
+        (*slots, decisions) = begin_changed(schedule, slots, now);
+    }
+    let (records, notes) = Decision::records_and_notes(decisions);
+    (state, records, notes)
 }
 
 /// The state with the cursor of its schedule at now, if no slot has passed since the last decision:
@@ -55,13 +72,7 @@ pub(crate) fn end_consumer_pause(
             let paused = ScheduleState { pause: Some(pause), ..before.clone() };
             let (slots, decisions) = end_pause(schedule, &paused, now);
             state.schedule = Some(slots);
-            for decision in decisions {
-                match decision {
-                    Decision::Record(record) => records.push(record),
-                    Decision::Note(note) => notes.push(note),
-                    Decision::Start { .. } | Decision::CancelActive => {}
-                }
-            }
+            (records, notes) = Decision::records_and_notes(decisions);
         }
         _ => notes.push(Note::PauseEnded(pause)),
     }
