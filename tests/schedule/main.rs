@@ -22,7 +22,6 @@ mod deadlines_in_pools;
 mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
-mod edited;
 mod expressions;
 mod fair_turns;
 #[cfg(feature = "sqlite")]
@@ -31,6 +30,7 @@ mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;
 mod options;
+mod pauses_of_new_builds;
 mod random_services;
 #[cfg(feature = "sqlite")]
 mod renamed;
