@@ -22,6 +22,7 @@ mod deadlines_in_pools;
 mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
+mod edited;
 mod expressions;
 mod fair_turns;
 #[cfg(feature = "sqlite")]

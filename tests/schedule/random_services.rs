@@ -14,7 +14,7 @@ use taskflow::notify::Notification;
 use taskflow::ops::PastSlots;
 use taskflow::prelude::*;
 use taskflow::schedule::{
-    BackfillOrder, BackfillRequest, BackfillScope, Catchup, MissedSlots, Note, SlotRange, Unpause,
+    BackfillOrder, BackfillRequest, BackfillScope, Catchup, GRACE, MissedSlots, Note, Schedule, SlotRange, Unpause,
 };
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{Registry, RunState};
@@ -207,10 +207,53 @@ const SCHEDULED: [&str; 8] =
 const CONSUMERS: [&str; 9] =
     ["each", "settled", "latest_only", "chained", "timed", "either", "by_key", "whole_days", "most_of_days"];
 
+/// The timetables that some DAGs have in one build or another, first that of their `#[dag]`.
+const TIMETABLES: [(&str, [&str; 3]); 7] = [
+    ("emitting", ["@hourly", "every 30m", "every 2h"]),
+    ("complete", ["@hourly", "every 30m", "every 2h"]),
+    ("skipping", ["every 20m", "every 30m", "@hourly"]),
+    ("queue_one", ["every 20m", "every 30m", "@hourly"]),
+    ("beside", ["every 20m", "every 15m", "@hourly"]),
+    ("dormant", ["every 6h", "every 2h", "every 90m"]),
+    ("ordered", ["@daily", "every 12h", "every 8h"]),
+];
+
+/// A build of the program, as far as the timetable of a DAG goes.
+struct Build {
+    dag: &'static str,
+    /// As it is written.
+    timetable: &'static str,
+    schedule: Schedule,
+    /// Whether a service of it has run.
+    is_served: bool,
+    /// Where its slots begin. `None` until a service, or who unpauses the DAG, has it.
+    begin: Option<Begin>,
+}
+
+/// Where the slots of a build begin, and those of the build before it end.
+///
+/// The slots of the old timetable up to the first step of the new one are decided, and those of the
+/// new one follow. In a pause, the slots of the pause are those of the timetable that ends it.
+#[derive(Clone, Debug)]
+struct Begin {
+    /// The build has no slot up to here.
+    earliest: Timestamp,
+    /// It lacks no slot after this one.
+    latest: Timestamp,
+    /// The build before lacks no slot up to here.
+    decided: Timestamp,
+    /// It has no slot after this one.
+    end: Timestamp,
+    /// The pause in which it began.
+    pause: Option<usize>,
+}
+
 /// A DAG is paused.
 struct Paused {
     dag: &'static str,
     since: Timestamp,
+    /// The latest time of the machine's clock until then.
+    seen: Timestamp,
     /// When the pause ends by itself.
     until: Option<Timestamp>,
     /// When somebody has ended it.
@@ -240,7 +283,13 @@ struct Life {
     /// How far the clock of the machine is ahead, in seconds.
     clock_error: i64,
     was_clock_set: bool,
+    /// The latest time of the machine's clock at which slots were decided.
+    seen: Timestamp,
     pauses: Vec<Paused>,
+    /// The builds of all DAGs with a schedule, in order.
+    builds: Vec<Build>,
+    /// By DAG, the time of the machine's clock up to which its slots were decided before a pause.
+    decided: BTreeMap<&'static str, Timestamp>,
     /// The backfills, with their DAGs.
     backfills: Vec<(i64, &'static str)>,
     number: u64,
@@ -249,7 +298,7 @@ struct Life {
 }
 
 /// What happens to a service at random: it is killed between any two operations of its store, it is
-/// down, its clock is set; DAGs are paused, for a while or until somebody unpauses them, and
+/// down, its clock is set; another build has another timetable of a DAG; DAGs are paused, for a while or until somebody unpauses them, and
 /// triggered, events are emitted, backfills are started, paused, resumed and cancelled.
 fn live_through(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -287,7 +336,10 @@ fn live_through(seed: u64) {
         reached: now,
         clock_error: 0,
         was_clock_set: false,
+        seen: now,
         pauses: Vec::new(),
+        builds: SCHEDULED.into_iter().map(|dag| first_build(dag, now)).collect(),
+        decided: SCHEDULED.into_iter().map(|dag| (dag, now)).collect(),
         backfills: Vec::new(),
         number: 0,
         cursors: BTreeMap::new(),
@@ -295,7 +347,7 @@ fn live_through(seed: u64) {
     RECEIVED.take();
     let first = life.now.to_string();
     life.service.at(&first).run_until(&first);
-    life.pauses.push(Paused { dag: "dormant", since: life.clock(), until: None, unpaused: None });
+    life.pauses.push(Paused { dag: "dormant", since: now, seen: now, until: None, unpaused: None });
     life.check_cursors();
     for _ in 0..life.rng.usize(3..16) {
         life.step();
@@ -309,7 +361,7 @@ impl Life {
     fn step(&mut self) {
         self.now = self.now + Duration::from_millis(self.rng.u64(..6 * 3_600_000));
         let dags: Vec<&'static str> = SCHEDULED.into_iter().chain(CONSUMERS).collect();
-        match self.rng.u8(..24) {
+        match self.rng.u8(..25) {
             0..4 => self.serve(),
             4..8 => {
                 for _ in 0..self.rng.usize(1..4) {
@@ -357,7 +409,83 @@ impl Life {
                     self.pause_for(dag);
                 }
             }
+            22 => self.edit(),
             _ => self.change_backfill(),
+        }
+    }
+
+    /// Deploys a build in which a DAG has another timetable, or only another `catchup`.
+    fn edit(&mut self) {
+        let (dag, timetables) = TIMETABLES[self.rng.usize(..TIMETABLES.len())];
+        let before = self.build(dag);
+        // One build after the other: the slots that somebody asks for when he unpauses the DAG run
+        // by the timetable of the next service, whichever that is.
+        if !before.is_served {
+            return;
+        }
+        let old = before.timetable;
+        let timetable = timetables[self.rng.usize(..timetables.len())];
+        let catchup = [Catchup::None, Catchup::Last, Catchup::All][self.rng.usize(..3)];
+        let mut schedule = None;
+        self.service.deploy(dag, |options| {
+            options.schedule = Some(timetable.into());
+            options.catchup = Some(catchup);
+            schedule = options.schedule(dag).expect("a valid schedule");
+        });
+        if timetable != old {
+            let schedule = schedule.expect("a schedule");
+            self.builds.push(Build { dag, timetable, schedule, is_served: false, begin: None });
+        }
+        if self.rng.bool() {
+            self.serve();
+        }
+    }
+
+    /// The last build of a DAG.
+    fn build(&self, dag: &str) -> &Build {
+        self.builds.iter().rev().find(|build| build.dag == dag).expect("a build")
+    }
+
+    /// Notes where the slots of the last build of a DAG begin, because a service has it now, or
+    /// somebody unpauses the DAG with it.
+    fn begin_build(&mut self, dag: &str) {
+        let builds: Vec<usize> = (0..self.builds.len()).filter(|&at| self.builds[at].dag == dag).collect();
+        let [.., before, last] = builds[..] else { return };
+        if self.builds[last].begin.is_some() {
+            return;
+        }
+        let before = &self.builds[before];
+        let (clock, offset) = (self.clock(), before.schedule.offset);
+        let pause = self.pauses.iter().rposition(|pause| pause.dag == dag);
+        // A pause whose time is over is none, although no service has ended it yet.
+        let pause = pause.filter(|_| self.service.pause_of(dag).is_some());
+        let begin = match (pause, &before.begin) {
+            (None, _) => {
+                let end = self.seen.max(clock) - offset;
+                // A slot of the last minute is on time.
+                let decided = clock - offset;
+                Begin { earliest: decided - GRACE, latest: end, decided, end, pause }
+            }
+            // The build before has not decided about any slot of the pause.
+            (Some(_), Some(begin)) if begin.pause == pause => Begin { decided: begin.earliest, ..begin.clone() },
+            (Some(at), _) => {
+                let (since, seen) = (self.pauses[at].since - offset, self.pauses[at].seen - offset);
+                let decided = self.decided[dag] - offset;
+                // The slots of a downtime before the pause are decided with those of the pause.
+                let passed = before.schedule.after(decided, decided).is_some_and(|slot| slot.at <= since);
+                let last = before.schedule.before(decided, decided).map_or(decided, |slot| slot.at);
+                let earliest = if passed { last } else { since };
+                Begin { earliest, latest: seen, decided, end: seen, pause }
+            }
+        };
+        self.builds[last].begin = Some(begin);
+    }
+
+    /// Serves a new build of a DAG before somebody pauses the DAG: the build before would not have
+    /// decided about its slots, which is not stated simply.
+    fn serve_new_build(&mut self, dag: &str) {
+        if SCHEDULED.contains(&dag) && !self.build(dag).is_served {
+            self.serve();
         }
     }
 
@@ -390,18 +518,30 @@ impl Life {
     }
 
     fn pause(&mut self, dag: &'static str) {
-        self.pauses.push(Paused { dag, since: self.clock(), until: None, unpaused: None });
+        self.serve_new_build(dag);
+        self.see();
+        self.pauses.push(Paused { dag, since: self.clock(), seen: self.seen, until: None, unpaused: None });
         self.service.pause(dag, "at random");
     }
 
     fn pause_for(&mut self, dag: &'static str) {
+        self.serve_new_build(dag);
+        self.see();
         let until = self.clock() + Duration::from_millis(self.rng.u64(..12 * 3_600_000));
-        self.pauses.push(Paused { dag, since: self.clock(), until: Some(until), unpaused: None });
+        self.pauses.push(Paused { dag, since: self.clock(), seen: self.seen, until: Some(until), unpaused: None });
         self.service.pause_until(dag, "for a while", &until.to_string());
     }
 
+    /// The slots up to now are decided.
+    fn see(&mut self) {
+        self.seen = self.seen.max(self.clock());
+    }
+
     fn unpause(&mut self, dag: &'static str) {
+        self.begin_build(dag);
+        self.see();
         let clock = self.clock();
+        self.decided.insert(dag, clock);
         let last = self.pauses.iter_mut().rev().find(|pause| pause.dag == dag).expect("the pause");
         last.unpaused = Some(clock);
         let catchup = [Catchup::None, Catchup::Last, Catchup::All][self.rng.usize(..3)];
@@ -475,8 +615,16 @@ impl Life {
     }
 
     fn serve(&mut self) {
+        SCHEDULED.into_iter().for_each(|dag| self.begin_build(dag));
         self.service.run_until(&self.now.to_string());
         self.reached = self.now;
+        self.builds.iter_mut().for_each(|build| build.is_served = true);
+        self.see();
+        for dag in SCHEDULED {
+            if self.service.pause_of(dag).is_none() {
+                self.decided.insert(dag, self.clock());
+            }
+        }
     }
 
     /// A backfill or a run that has not ended. Resumes a backfill that is paused.
@@ -533,11 +681,20 @@ impl Life {
         }
     }
 
-    /// Checks that the slots of a DAG follow each other without a gap, and none is there twice.
-    /// Slots that a backfill has run before their time count as runs.
+    /// Checks that each slot of a DAG is one of a timetable that it had then, that none of those is
+    /// missing, and none is there twice. Slots that a backfill has run before their time count as
+    /// runs.
     fn check_slots(&self, dag: &str) {
-        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
-        let schedule = def.options.schedule(dag).expect("a valid schedule").expect("a schedule");
+        let builds: Vec<(&Build, &Begin)> = self
+            .builds
+            .iter()
+            .filter(|build| build.dag == dag)
+            .map(|build| (build, build.begin.as_ref().expect("a service has had it")))
+            .collect();
+        let known = || {
+            let of_build = |(build, begin): &(&Build, &Begin)| format!("{}: {begin:?}", build.timetable);
+            format!("the builds are\n{}", builds.iter().map(of_build).collect::<Vec<_>>().join("\n"))
+        };
         let runs = self.service.runs(dag);
         let of_backfills = runs.iter().filter(|run| run.info.run_type == RunType::Backfill);
         let of_backfills: BTreeMap<i64, Timestamp> =
@@ -545,22 +702,33 @@ impl Life {
         let filled: BTreeSet<Timestamp> = of_backfills.values().copied().collect();
         let mut slots = self.service.slots(dag);
         slots.retain(|slots| slots.note.is_none() && slots.run.is_none_or(|run| !of_backfills.contains_key(&run)));
-        slots.reverse();
-        let Some(first) = slots.first() else { return };
-        let next = |at: Timestamp| schedule.after(at, at).expect("the next slot").at;
-        let mut expected = first.first;
+        let Some(last) = slots.iter().map(|slots| slots.last).max() else { return };
+        let mut there = BTreeSet::new();
         for slots in &slots {
-            let wrong = || self.broken(&format!("{dag}: {expected} is missing or twice: {slots:?}"));
-            let mut due = expected;
-            while due != slots.first {
-                assert!(due < slots.first && filled.contains(&due), "{}", wrong());
-                due = next(due);
+            let of_build = |at: usize| {
+                let (build, begin) = builds[at];
+                let end = builds.get(at + 1).map_or(last, |(_, next)| next.end);
+                let all: Vec<Timestamp> =
+                    slots_after(&build.schedule, just_before(slots.first)).take(slots.count as usize).collect();
+                let is_it = all.first() == Some(&slots.first) && all.last() == Some(&slots.last);
+                (is_it && begin.earliest < slots.first && slots.last <= end).then_some(all)
+            };
+            let Some(all) = (0..builds.len()).find_map(of_build) else {
+                let what = format!("{dag}: these are no slots that were due: {slots:?}; {}", known());
+                panic!("{}", self.broken(&what));
+            };
+            for slot in all {
+                let is_new = there.insert(slot);
+                assert!(is_new, "{}", self.broken(&format!("{dag}: {slot} is there twice: {slots:?}; {}", known())));
             }
-            for _ in 1..slots.count {
-                due = next(due);
+        }
+        for (at, &(build, begin)) in builds.iter().enumerate() {
+            let end = builds.get(at + 1).map_or(last, |(_, next)| next.decided);
+            for slot in slots_after(&build.schedule, begin.latest).take_while(|&slot| slot <= end) {
+                let is_there = there.contains(&slot) || filled.contains(&slot);
+                let missing = || format!("{dag}: {slot} of {} is missing; {}", build.timetable, known());
+                assert!(is_there, "{}", self.broken(&missing()));
             }
-            assert_eq!(due, slots.last, "{}", wrong());
-            expected = next(due);
         }
     }
 
@@ -582,8 +750,8 @@ impl Life {
     /// that were not decided when a pause began are recorded with those of the pause. Times cannot
     /// be compared across a clock that was set.
     fn check_paused_slots(&self, dag: &str) {
-        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
-        let offset = def.options.schedule(dag).expect("a valid schedule").expect("a schedule").offset;
+        // All timetables of a DAG have the same share of `spread`.
+        let offset = self.build(dag).schedule.offset;
         let (slots, runs) = (self.service.slots(dag), self.service.runs(dag));
         let pauses: Vec<&Paused> = self.pauses.iter().filter(|pause| pause.dag == dag).collect();
         for pause in pauses.iter().filter(|pause| pause.ended_by_itself()) {
@@ -802,11 +970,13 @@ impl Life {
         assert_eq!(status.pending, 0, "{}", wrong());
         assert_eq!(counts.new + counts.again + left + counts.dropped, status.slots, "{}", wrong());
         assert_eq!(counts.success + counts.failed + counts.cancelled, counts.new + counts.again, "{}", wrong());
-        if status.scope == BackfillScope::Failed || counts.dropped > 0 {
+        // A plan has the timetable with which it was started or last resumed, and its slots before
+        // the resumption another one: that the counts add up is all that can be said simply.
+        let is_edited = self.builds.iter().filter(|build| build.dag == dag).count() > 1;
+        if status.scope == BackfillScope::Failed || counts.dropped > 0 || is_edited {
             return;
         }
-        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
-        let schedule = def.options.schedule(dag).expect("a valid schedule").expect("a schedule");
+        let schedule = &self.build(dag).schedule;
         let mut runs: HashMap<Timestamp, usize> = HashMap::new();
         for run in self.service.runs(dag).iter().filter(|run| run.info.run_type != RunType::Manual) {
             *runs.entry(run.info.logical_date).or_default() += 1;
@@ -822,6 +992,26 @@ impl Life {
         }
         assert_eq!(slots, status.slots, "{}", wrong());
     }
+}
+
+/// The build of a DAG that is its `#[dag]`, which a service has from this time on.
+fn first_build(dag: &'static str, now: Timestamp) -> Build {
+    let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
+    let schedule = def.options.schedule(dag).expect("a valid schedule").expect("a schedule");
+    let timetable = TIMETABLES.iter().find(|(of, _)| *of == dag).map_or("its only one", |(_, all)| all[0]);
+    let due = now - schedule.offset;
+    let begin = Begin { earliest: due, latest: due, decided: due, end: due, pause: None };
+    Build { dag, timetable, schedule, is_served: true, begin: Some(begin) }
+}
+
+fn just_before(moment: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(moment.as_nanos() - 1)
+}
+
+/// The slots after a point in time.
+fn slots_after(schedule: &Schedule, moment: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let next = move |at: Timestamp| schedule.after(at, at).map(|slot| slot.at);
+    std::iter::successors(next(moment), move |&at| next(at))
 }
 
 /// The most of these runs that were active at once.

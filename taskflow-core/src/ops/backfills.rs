@@ -116,6 +116,16 @@ pub async fn pause_backfill(journal: &Journal, number: i64, note: &Note) -> Resu
 ///
 /// When there is no such backfill, or it is not paused.
 pub async fn resume_backfill(journal: &Journal, number: i64, note: &Note) -> Result<BackfillStatus, OpsError> {
+    resume_backfill_of(journal, number, dag_of, note).await
+}
+
+/// As [`resume_backfill`], with the DAGs of a build that are not those of this program.
+pub(crate) async fn resume_backfill_of(
+    journal: &Journal,
+    number: i64,
+    dag_of: impl Fn(&StoredBackfill) -> Result<&'static DagDef, OpsError>,
+    note: &Note,
+) -> Result<BackfillStatus, OpsError> {
     change(journal, number, Action::BackfillsResume, note, |stored, now| {
         expect(stored, &["paused"], "")?;
         let schedule = schedule_of(dag_of(stored)?)?;

@@ -147,6 +147,8 @@ pub use backfill_slots::{BackfillSlot, BackfillSlots, backfill_slots};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
 #[cfg(feature = "server")]
 pub(crate) use backfills::invalid_params;
+#[cfg(feature = "testing")]
+pub(crate) use backfills::resume_backfill_of;
 pub(crate) use backfills::run_of_backfill;
 pub use backfills::{
     CancelledBackfill, ExtendedBackfill, StartedBackfill, cancel_backfill, extend_backfill, limit_backfill,

@@ -93,8 +93,12 @@ impl BackfillPlan {
         let fingerprint = schedule.recurrence.fingerprint();
         if self.fingerprint != fingerprint {
             self.fingerprint = fingerprint;
-            let pending = self.pending.iter().flat_map(|&span| slots_in(schedule, span)).count() as u64;
-            // A random order visits its cells, whichever slots they have now.
+            let slots = |spans: Vec<Span>| spans.into_iter().flat_map(|span| slots_in(schedule, span)).count() as u64;
+            // A random order visits the cells that are left, whichever slots they have now.
+            let pending: u64 = match &self.shuffle {
+                Some(shuffle) => shuffle.cells(&self.pending).map(|(_, spans)| slots(spans)).sum(),
+                None => slots(self.pending.clone()),
+            };
             self.total = self.counts.decided() + pending;
         }
     }

@@ -6,9 +6,9 @@ use super::turn::recorded;
 use super::{ServiceTest, done, time};
 use crate::asset::{Asset, Partition};
 use crate::base::Timestamp;
-use crate::dag::{ParamError, Params};
+use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
-use crate::journal::{Note, TaskFilter, at_once};
+use crate::journal::{Note, StoredBackfill, TaskFilter, at_once};
 use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, Stored};
 use crate::schedule::{BackfillRequest, Catchup, Pause, SlotRange, Unpause};
@@ -351,7 +351,13 @@ impl ServiceTest {
     /// Resumes a backfill that is paused: see [`pause_backfill`](ServiceTest::pause_backfill).
     #[track_caller]
     pub fn resume_backfill(&mut self, number: i64) -> &mut Self {
-        done(at_once(ops::resume_backfill(self.journal.journal(), number, &by_the_test(""))));
+        // A build that was deployed is not the program of the test.
+        let dag_of = |stored: &StoredBackfill| -> Result<&'static DagDef, OpsError> {
+            let served = self.dags.iter().find(|served| served.dag.id == stored.dag);
+            let foreign = || OpsError::ForeignBackfill { number: stored.number, dag: stored.dag.clone() };
+            served.map(|served| served.dag).ok_or_else(foreign)
+        };
+        done(at_once(ops::resume_backfill_of(self.journal.journal(), number, dag_of, &by_the_test(""))));
         self.note(&format!("backfill {number} is resumed"));
         self
     }

@@ -17,11 +17,14 @@
 //! 6. A crash drops everything but the store. The next service resumes the interrupted runs first.
 //! 7. A crash can come between any two operations of the store: from then on the store refuses
 //!    everything, the service is dropped where it is, and the store works for the next one.
+//! 8. A deploy is a crash and another definition of a DAG with the same id. Whatever follows has
+//!    the new definition: the next service, and what people do before it starts.
 //!
 //! - `turn`: the loop. `runs`: runs of the service. `actions`: what people do while it serves.
-//!   `report`: what happened.
+//!   `deploy`: another build of the program. `report`: what happened.
 
 mod actions;
+mod deploy;
 mod report;
 mod runs;
 mod turn;

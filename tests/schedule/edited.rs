@@ -1,0 +1,111 @@
+//! DAGs that have another timetable, or other options, in the next build.
+
+use std::time::Duration;
+
+use taskflow::ops::PastSlots;
+use taskflow::prelude::*;
+use taskflow::schedule::{BackfillOrder, BackfillRequest, Catchup, Note, SlotRange};
+use taskflow::testing::{ServiceTest, Test};
+
+use crate::support::utc;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[task]
+fn load(day: Date) -> String {
+    format!("flights of {day}")
+}
+
+#[dag(schedule = "@daily")]
+fn edited_daily(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+#[dag(schedule = "@hourly")]
+fn edited_hourly(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+/// The records of slots with this fate, oldest first: the first slot, how many they are, and why.
+fn records(service: &ServiceTest, dag: &str, fate: &str) -> Vec<(String, u64, String)> {
+    let mut slots: Vec<PastSlots> = service.slots(dag);
+    slots.retain(|slots| slots.fate == fate);
+    slots.reverse();
+    slots.into_iter().map(|slots| (slots.first.to_string(), slots.count, slots.reason)).collect()
+}
+
+fn edits(service: &ServiceTest, dag: &str) -> usize {
+    let is_edit = |slots: &&PastSlots| matches!(slots.note, Some(Note::TimetableChanged { .. }));
+    service.slots(dag).iter().filter(is_edit).count()
+}
+
+/// Daily until 15:30, then paused, and hourly from 16:30 on: the slots of the pause begin with the
+/// pause.
+#[test]
+fn a_timetable_that_becomes_finer_in_a_pause_has_the_slots_of_the_pause() {
+    let unpaused = |catchup| {
+        let mut service = Test::service().dag(edited_daily {});
+        service.at("2026-01-01T12:00:00Z").run_until("2026-01-02T15:30:00Z").pause("edited_daily", "");
+        service.run_until("2026-01-02T16:30:00Z");
+        service.deploy("edited_daily", |options| options.schedule = Some("@hourly".into()));
+        service.run_until("2026-01-02T18:30:00Z").unpause("edited_daily", catchup);
+        service.run_until("2026-01-02T19:30:00Z");
+        service
+    };
+    let service = unpaused(Catchup::None);
+    service.assert_slots("edited_daily", &["2026-01-02", "2026-01-02T19:00:00Z"]);
+    let paused = records(&service, "edited_daily", "paused");
+    assert_eq!(paused, [("2026-01-02T16:00:00Z".to_owned(), 3, "paused by the test".to_owned())]);
+    assert_eq!(edits(&service, "edited_daily"), 1);
+    let service = unpaused(Catchup::All);
+    let slots = ["2026-01-02T16:00:00Z", "2026-01-02T17:00:00Z", "2026-01-02T18:00:00Z", "2026-01-02T19:00:00Z"];
+    service.assert_slots("edited_daily", &[&["2026-01-02"][..], &slots].concat());
+    assert_eq!(records(&service, "edited_daily", "paused"), []);
+}
+
+/// The slots of 02:00 and 03:00 wait for the run of 01:00, which the deploy interrupts.
+#[test]
+fn slots_that_wait_leave_a_record_when_the_timetable_becomes_coarser() {
+    let mut service = Test::service().dag_with(edited_hourly {}, |test| test.takes(load {}, 170 * MINUTE));
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T03:30:00Z");
+    service.deploy("edited_hourly", |options| options.schedule = Some("every 2h".into()));
+    service.run_until("2026-01-01T06:30:00Z");
+    service.assert_slots("edited_hourly", &["2026-01-01T01:00:00Z", "2026-01-01T04:00:00Z"]);
+    let superseded = records(&service, "edited_hourly", "superseded");
+    assert_eq!(superseded, [("2026-01-01T02:00:00Z".to_owned(), 2, "the timetable has changed".to_owned())]);
+}
+
+/// The service is down from 02:30 to 06:30, and the one that follows has another `catchup`.
+#[test]
+fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
+    let mut service = Test::service().dag(edited_hourly {});
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T02:30:00Z");
+    service.deploy("edited_hourly", |options| options.catchup = Some(Catchup::All));
+    service.down_until("2026-01-01T06:30:00Z").run_until("2026-01-01T06:45:00Z");
+    let slots = (1..7).map(|hour| format!("2026-01-01T{hour:02}:00:00Z")).collect::<Vec<_>>();
+    service.assert_slots("edited_hourly", &slots.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(edits(&service, "edited_hourly"), 0);
+}
+
+/// Ten days, two of which are begun when the timetable has twice as many slots.
+#[test]
+fn a_backfill_pauses_when_the_timetable_changes_and_goes_on_with_the_new_one() {
+    for order in [BackfillOrder::Oldest, BackfillOrder::Newest, BackfillOrder::Random] {
+        let mut service = Test::service().dag_with(edited_daily {}, |test| test.takes(load {}, 60 * MINUTE));
+        service.at("2026-03-01T00:30:00Z");
+        let ranges = vec![SlotRange { from: utc("2026-02-01"), to: utc("2026-02-10") }];
+        let backfill =
+            service.backfill_with("edited_daily", &BackfillRequest { ranges, order, ..BackfillRequest::default() });
+        service.run_until("2026-03-01T02:00:00Z");
+        service.deploy("edited_daily", |options| options.schedule = Some("every 12h".into()));
+        let status = service.run_until("2026-03-01T04:00:00Z").backfill_status(backfill);
+        assert_eq!((status.phase.name(), status.slots, status.pending), ("paused", 10, 8), "{order}");
+        service.resume_backfill(backfill).run_until("2026-03-05");
+        let status = service.backfill_status(backfill);
+        assert_eq!((status.phase.name(), status.pending), ("done", 0), "{order}: {status:?}");
+        assert_eq!(status.counts.success, status.slots, "{order}: {status:?}");
+        if order != BackfillOrder::Random {
+            assert!(status.slots > 10, "{order}: {status:?}");
+        }
+    }
+}
