@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use taskflow::notify::Notification;
 use taskflow::ops::PastSlots;
 use taskflow::prelude::*;
 use taskflow::schedule::{BackfillOrder, BackfillRequest, Catchup, Note, SlotRange};
@@ -85,6 +86,31 @@ fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
     let slots = (1..7).map(|hour| format!("2026-01-01T{hour:02}:00:00Z")).collect::<Vec<_>>();
     service.assert_slots("edited_hourly", &slots.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(edits(&service, "edited_hourly"), 0);
+}
+
+fn tell(_: &Notification) {}
+
+#[dag(schedule = "@hourly", deadline = "1h after slot", on_deadline_missed = tell)]
+fn edited_with_deadline(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+/// The service misses the slots of 13:00 to 16:00. At 16:35, when the deadline of 16:00 is not due
+/// yet, the timetable becomes four times as fine.
+#[test]
+fn only_slots_of_the_timetable_of_their_time_miss_their_deadlines() {
+    let mut service = Test::service().dag(edited_with_deadline {});
+    service.at("2026-01-01T11:30:00Z").run_until("2026-01-01T12:10:00Z");
+    service.down_until("2026-01-01T16:30:00Z").run_until("2026-01-01T16:35:00Z");
+    service.deploy("edited_with_deadline", |options| options.schedule = Some("every 15m".into()));
+    service.run_until("2026-01-01T18:20:00Z");
+    let missed = service.slots("edited_with_deadline").into_iter().filter_map(|slots| match slots.note {
+        Some(Note::DeadlineMissed(missed)) => Some((missed.last.to_string(), missed.count)),
+        _ => None,
+    });
+    let mut missed: Vec<(String, u64)> = missed.collect();
+    missed.reverse();
+    assert_eq!(missed, [("2026-01-01T15:00:00Z".to_owned(), 3), ("2026-01-01T16:00:00Z".to_owned(), 1)]);
 }
 
 /// Ten days, two of which are begun when the timetable has twice as many slots.

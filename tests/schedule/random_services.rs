@@ -226,7 +226,7 @@ struct Build {
     schedule: Schedule,
     /// Whether a service of it has run.
     is_served: bool,
-    /// Where its slots begin. `None` until a service, or who unpauses the DAG, has it.
+    /// Where its slots begin. `None` until a service, or who pauses or unpauses the DAG, has it.
     begin: Option<Begin>,
 }
 
@@ -298,8 +298,9 @@ struct Life {
 }
 
 /// What happens to a service at random: it is killed between any two operations of its store, it is
-/// down, its clock is set; another build has another timetable of a DAG; DAGs are paused, for a while or until somebody unpauses them, and
-/// triggered, events are emitted, backfills are started, paused, resumed and cancelled.
+/// down, its clock is set; another build has another timetable of a DAG; DAGs are paused, for a
+/// while or until somebody unpauses them, and triggered, events are emitted, backfills are started,
+/// paused, resumed and cancelled.
 fn live_through(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut takes = || Duration::from_secs(rng.u64(..5_400));
@@ -447,7 +448,7 @@ impl Life {
     }
 
     /// Notes where the slots of the last build of a DAG begin, because a service has it now, or
-    /// somebody unpauses the DAG with it.
+    /// somebody pauses or unpauses the DAG with it.
     fn begin_build(&mut self, dag: &str) {
         let builds: Vec<usize> = (0..self.builds.len()).filter(|&at| self.builds[at].dag == dag).collect();
         let [.., before, last] = builds[..] else { return };
@@ -481,14 +482,6 @@ impl Life {
         self.builds[last].begin = Some(begin);
     }
 
-    /// Serves a new build of a DAG before somebody pauses the DAG: the build before would not have
-    /// decided about its slots, which is not stated simply.
-    fn serve_new_build(&mut self, dag: &str) {
-        if SCHEDULED.contains(&dag) && !self.build(dag).is_served {
-            self.serve();
-        }
-    }
-
     /// Emits the events of some hours of a day.
     fn emit_parts(&mut self) {
         let midnight: Timestamp = DAYS[self.rng.usize(..DAYS.len())].parse().expect("a day");
@@ -518,14 +511,14 @@ impl Life {
     }
 
     fn pause(&mut self, dag: &'static str) {
-        self.serve_new_build(dag);
+        self.begin_build(dag);
         self.see();
         self.pauses.push(Paused { dag, since: self.clock(), seen: self.seen, until: None, unpaused: None });
         self.service.pause(dag, "at random");
     }
 
     fn pause_for(&mut self, dag: &'static str) {
-        self.serve_new_build(dag);
+        self.begin_build(dag);
         self.see();
         let until = self.clock() + Duration::from_millis(self.rng.u64(..12 * 3_600_000));
         self.pauses.push(Paused { dag, since: self.clock(), seen: self.seen, until: Some(until), unpaused: None });

@@ -51,20 +51,35 @@ pub(crate) async fn due_slots(
             add(&mut found, run.info.logical_date, standing);
         }
     }
-    let slots = |span: Span, first_seen| {
+    let slots_of = |schedule: &Schedule, span: Span, first_seen| {
         let span = Span::new(span.after.max(from), span.until.min(to));
         let first = schedule.after(span.after, first_seen);
         let slots = std::iter::successors(first, |slot: &Slot| schedule.after(slot.at, first_seen));
         slots.map(|slot| slot.at).take_while(|at| *at <= span.until).collect::<Vec<Timestamp>>()
     };
+    let slots = |span: Span, first_seen| slots_of(schedule, span, first_seen);
     let state = super::schedules::stored_state(journal, dag).await?;
     let first_seen = state.as_ref().map_or(now, |(state, _)| state.first_seen);
+    let mut edits = None;
     for record in journal.slot_records(dag.id, RECORDS).await? {
         if record.last < from || record.first > to || is_of_events(&record.reason) {
             continue;
         }
+        let edits = match &mut edits {
+            Some(edits) => edits,
+            None => edits.insert(Edits::load(journal, dag.id).await?),
+        };
         let before = Timestamp::from_nanos(record.first.as_nanos().saturating_sub(1));
-        for slot in asking(|| slots(Span::new(before, record.last), first_seen))? {
+        let span = Span::new(before, record.last);
+        let recorded = match edits.timetable_at(record.decided) {
+            None => asking(|| slots(span, first_seen))?,
+            Some(fingerprint) => match schedule.with_timetable_of(fingerprint) {
+                Some(old) => asking(|| slots_of(&old, span, first_seen))?,
+                // What is between them is not known.
+                None => vec![record.first, record.last],
+            },
+        };
+        for slot in recorded {
             let standing = match SlotFate::named(&record.fate) {
                 Some(SlotFate::Missed | SlotFate::Expired | SlotFate::Failed) => {
                     let reason = match &*record.fate {
@@ -108,6 +123,27 @@ pub(crate) async fn due_slots(
     let until = not_yet.map_or(until, |due| until.min(Timestamp::from_nanos(due.as_nanos().saturating_sub(1))));
     found.retain(|&slot, _| deadline.due(slot, zone).is_some_and(|due| due <= until));
     Ok(DueSlots { slots: found, until })
+}
+
+/// The edits of a timetable, the latest first: when a service has noticed each, and the fingerprint
+/// of the timetable before it.
+struct Edits(Vec<(Timestamp, String)>);
+
+impl Edits {
+    async fn load(journal: &Journal, dag: &str) -> Result<Edits, OpsError> {
+        let notes = journal.schedule_notes(dag, RECORDS).await?;
+        let edits = notes.into_iter().filter_map(|(at, note)| match note {
+            Note::TimetableChanged { from, .. } => Some((at, from)),
+            _ => None,
+        });
+        Ok(Edits(edits.collect()))
+    }
+
+    /// The fingerprint of the timetable by which something was decided then; `None` for the present
+    /// one.
+    fn timetable_at(&self, decided: Timestamp) -> Option<&str> {
+        self.0.iter().take_while(|(at, _)| *at > decided).last().map(|(_, from)| &**from)
+    }
 }
 
 /// The runs of the slots of a DAG in a span, whoever made them.

@@ -16,6 +16,15 @@ const COUNTED: u64 = 100_000;
 /// them: slots of the old one after these leave no record.
 const IN_GRACE: u32 = 60;
 
+impl Schedule {
+    /// With the timetable of an earlier build; `None` if its fingerprint does not tell what its
+    /// slots are.
+    pub(crate) fn with_timetable_of(&self, fingerprint: &str) -> Option<Schedule> {
+        let recurrence = Recurrence::of_fingerprint(fingerprint)?;
+        Some(Schedule { start: self.start, end: self.end, ..Schedule::new(recurrence) })
+    }
+}
+
 impl Stepper<'_> {
     /// Notes a timetable that has changed. Slots that wait are those of the old one.
     pub(super) fn note_timetable(&mut self) {
@@ -65,9 +74,7 @@ impl Stepper<'_> {
     fn records_of_old(&self, fingerprint: &str, spans: &[Span]) -> Vec<SlotRecord> {
         const REASON: &str = "the timetable has changed";
 
-        if let Some(recurrence) = Recurrence::of_fingerprint(fingerprint) {
-            let (start, end) = (self.schedule.start, self.schedule.end);
-            let old = Schedule { start, end, ..Schedule::new(recurrence) };
+        if let Some(old) = self.schedule.with_timetable_of(fingerprint) {
             let search = SlotSearch::new(&old, self.state.first_seen);
             let begins = |span: &Span| search.first_in(*span).map(|slot| slot.at);
             let is_old = spans.iter().all(|span| span.first.is_none() || begins(span) == span.first);
