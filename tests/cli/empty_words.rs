@@ -22,7 +22,9 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "backfills show" | "backfills pause" | "backfills resume" | "backfills retry" | "backfills cancel" => &[&[""]],
         "backfills limit" => &[&[""], &["1", ""]],
         "backfills extend" => &[&[""], &["1", ""]],
-        "runs" => &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--limit", ""], &["--format", ""]],
+        "runs" => {
+            &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--by", ""], &["--limit", ""], &["--format", ""]]
+        }
         "status" => &[&[""]],
         "explain" | "values" | "logs" => &[&[""], &["1", ""]],
         "lineage" => &[&[""]],

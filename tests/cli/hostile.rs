@@ -253,6 +253,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["--format", HOSTILE],
             &["--dag", HOSTILE],
             &["--since", HOSTILE],
+            &["--by", HOSTILE],
             &["--state", HOSTILE],
         ],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],

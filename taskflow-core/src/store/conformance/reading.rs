@@ -20,6 +20,7 @@ of_every_store! {
     a_part_of_the_data_is_read,
     a_stored_graph_never_changes,
     runs_are_selected_by_run_type_and_logical_date,
+    runs_are_selected_by_who_has_asked_for_them,
     runs_are_ordered_by_logical_date,
     a_cursor_pages_through_all_runs,
 }
@@ -210,6 +211,37 @@ async fn runs_are_selected_by_run_type_and_logical_date(store: &dyn Store) {
             },
             "cb",
         ),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(ids(&store.runs(&filter).await.unwrap()).concat(), expected, "{filter:?}");
+    }
+}
+
+/// A run that kim and a token of theirs have asked for, one of theirs alone, and those of others.
+async fn runs_are_selected_by_who_has_asked_for_them(store: &dyn Store) {
+    let by = |names: &[&str], mut run: Append| {
+        if let AppendTarget::New(new) = &mut run.run {
+            new.info.requested_by = names.iter().map(|&name| name.to_owned()).collect();
+        }
+        run
+    };
+    let runs = [
+        by(&["ci", "kim"], new("a", 10)),
+        by(&["kim"], of("other", new("b", 20))),
+        by(&["lee"], new("c", 30)),
+        by(&[], new("d", 40)),
+        by(&["ki"], new("e", 50)),
+    ];
+    ok(store, &runs).await;
+    let asked = |name: &str| RunFilter { requested_by: Some(name.to_owned()), ..Default::default() };
+    let cases = [
+        (asked("kim"), "ba"),
+        (asked("ci"), "a"),
+        (asked("KIM"), ""),
+        (asked(""), ""),
+        (RunFilter { limit: Some(1), ..asked("kim") }, "b"),
+        (RunFilter { dag: Some("etl".to_owned()), ..asked("kim") }, "a"),
+        (RunFilter { states: vec![RunState::Failed], ..asked("kim") }, ""),
     ];
     for (filter, expected) in cases {
         assert_eq!(ids(&store.runs(&filter).await.unwrap()).concat(), expected, "{filter:?}");
