@@ -24,6 +24,16 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
+    /// How many runs match the filter, whatever its place, order and limit, and whether there may be
+    /// more: counting ends at `most` runs, or before.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn count_runs(&self, filter: &RunFilter, most: u32) -> Result<(u64, bool), JournalError> {
+        Ok(self.inner.store.count_runs(filter, most).await?)
+    }
+
     /// The run with this number, this id, or a part of an id that no other run has; `last` is the
     /// newest run that no task of another run has triggered. A number is never taken as a part of
     /// an id, and `#5` is always the number.

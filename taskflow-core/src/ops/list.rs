@@ -13,6 +13,8 @@ use crate::store::{RunCursor, RunFilter};
 /// How many runs are looked at for those that somebody has asked for, and how many at once.
 const LOOKED_AT: usize = 10_000;
 const AT_ONCE: u32 = 1_000;
+/// How far runs are counted.
+const COUNTED: u32 = 10_000;
 
 /// Runs, newest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,32 @@ pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList,
     runs.truncate(most);
     let next = runs.last().filter(|_| more).map(|run| run.cursor(filter.order));
     Ok(RunList { runs, more, next })
+}
+
+/// How many runs match a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunCount {
+    /// How many were found.
+    pub count: u64,
+    /// Whether there may be more: counting ends at 10,000 runs, or before that if the runs have to
+    /// be looked at.
+    pub more: bool,
+}
+
+/// How many runs match a filter, whatever its place, its order and its limit.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn count_runs(journal: &Journal, filter: &RunFilter) -> Result<RunCount, OpsError> {
+    if filter.requested_by.is_some() {
+        let filter = RunFilter { after: None, limit: None, ..filter.clone() };
+        let list = look_for(journal, &filter, LOOKED_AT, AT_ONCE).await?;
+        return Ok(RunCount { count: list.runs.len() as u64, more: list.more });
+    }
+    let (count, more) = journal.count_runs(filter, COUNTED).await?;
+    Ok(RunCount { count, more })
 }
 
 /// Lists the runs that somebody has asked for, among so many.
@@ -172,6 +200,8 @@ mod tests {
         };
         assert_eq!(pages(50).await, [vec![7], vec![], vec![2, 1]]);
         assert_eq!(pages(1).await, [vec![7], vec![], vec![2], vec![1]]);
+        let counted = count_runs(&journal, &by_kim(Some(1))).await.unwrap();
+        assert_eq!((counted.count, counted.more), (3, false));
         // All are looked at here.
         assert_eq!(numbers(&list_runs(&journal, &by_kim(None)).await.unwrap().runs), [7, 2, 1]);
         assert_eq!(numbers(&journal.runs(&by_kim(Some(2))).await.unwrap()), [7, 2]);

@@ -45,7 +45,7 @@
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events`, `emit_preview` | The events of assets: [`emit`], [`preview_emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
-//! | `list` | Lists runs: [`list_runs`]. |
+//! | `list` | Lists runs, and counts them: [`list_runs`], [`count_runs`]. |
 //! | `run_export` | A list of runs as text, page by page: [`RunPages`], [`RunListFormat`]. |
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
@@ -185,7 +185,7 @@ pub(crate) use events::{check_asset, events_after};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};
-pub use list::{RunList, RunSummaryDocument, list_runs};
+pub use list::{RunCount, RunList, RunSummaryDocument, count_runs, list_runs};
 pub use mark::{Mark, MarkPreview, Marked, mark, mark_previewed, preview_mark};
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
 pub(crate) use pools::pools;

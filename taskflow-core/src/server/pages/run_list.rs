@@ -14,7 +14,7 @@ use super::times::{Clock, Moment, took_for};
 use crate::base::Timestamp;
 use crate::journal::RunSummary;
 use crate::ops::accounts::Right;
-use crate::ops::{self, RunList, RunListFormat};
+use crate::ops::{self, RunCount, RunList, RunListFormat};
 use crate::run::{RunState, RunType, TaskState};
 use crate::schedule::{Moment as Typed, Zone};
 use crate::server::auth::Visitor;
@@ -46,6 +46,8 @@ struct RunListPage {
     can_change: bool,
     first: String,
     next: String,
+    /// How many runs the whole list has, in words.
+    count: String,
     /// The list as files, with all its pages.
     files: [(&'static str, String); 2],
 }
@@ -175,10 +177,16 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
             Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
         ),
     };
-    let filter = RunFilter { after, limit: Some(RUNS), ..listed.filter() };
+    let filter = state.visible().await?.runs(RunFilter { after, limit: Some(RUNS), ..listed.filter() });
     let list = match &mistake {
-        None => ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?,
+        None => ops::list_runs(&state.journal, &filter).await?,
         Some(_) => RunList { runs: Vec::new(), more: false, next: None },
+    };
+    let count = match (list.more, after) {
+        (false, None) => counted(list.runs.len() as u64, false),
+        // To count them, as many would be looked at again.
+        _ if filter.requested_by.is_some() => String::new(),
+        _ => ops::count_runs(&state.journal, &filter).await.map(|RunCount { count, more }| counted(count, more))?,
     };
     let at = |state: &str, after: &str| Listed { state, ..listed }.address(after);
     let all = Filter { words: "All".to_owned(), count: None, href: at("", ""), is_chosen: chosen.is_empty() };
@@ -215,9 +223,28 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         mistake: mistake.unwrap_or_default(),
         first: if after.is_some() { at(chosen, "") } else { String::new() },
         next: next.unwrap_or_default(),
+        count,
         files: [("CSV", RunListFormat::Csv), ("JSON Lines", RunListFormat::JsonLines)]
             .map(|(words, format)| (words, listed.file(format))),
     })))
+}
+
+/// `1 run`, `1,204 runs`, `at least 10,000 runs`
+fn counted(count: u64, more: bool) -> String {
+    let digits = count.to_string();
+    let mut number = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    match (count, more) {
+        (1, false) => "1 run".to_owned(),
+        (_, false) => format!("{number} runs"),
+        (0 | 1, true) => String::new(),
+        (_, true) => format!("at least {number} runs"),
+    }
 }
 
 fn row(run: &RunSummary, clock: &Clock) -> RunRow {
@@ -240,5 +267,25 @@ fn row(run: &RunSummary, clock: &Clock) -> RunRow {
         },
         tasks: if is_plain { tasks } else { counts.collect::<Vec<_>>().join(", ") },
         can_select: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_runs_is_in_words_and_says_if_there_may_be_more() {
+        for (count, more, words) in [
+            (0, false, "0 runs"),
+            (1, false, "1 run"),
+            (50, false, "50 runs"),
+            (1_204, false, "1,204 runs"),
+            (10_000, true, "at least 10,000 runs"),
+            (37, true, "at least 37 runs"),
+            (0, true, ""),
+        ] {
+            assert_eq!(counted(count, more), words);
+        }
     }
 }

@@ -102,6 +102,18 @@ impl RunStore for MemoryStore {
         })
     }
 
+    fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)> {
+        let filter = RunFilter { after: None, ..filter.clone() };
+        self.with(|data| {
+            let is_wanted = |run: &&Run| {
+                filter.allows(&run.row) && (filter.states.is_empty() || filter.states.contains(&self.owned.state(run)))
+            };
+            let most = most as usize;
+            let found = data.runs.values().filter(is_wanted).take(most.saturating_add(1)).count();
+            (found.min(most) as u64, found > most)
+        })
+    }
+
     fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>> {
         self.with(|data| {
             let mut last: BTreeMap<&str, &Run> = BTreeMap::new();

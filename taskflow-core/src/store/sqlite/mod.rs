@@ -27,6 +27,7 @@ mod chains;
 mod changes;
 mod claim;
 mod connection;
+mod count;
 #[cfg(test)]
 mod damage;
 mod data;

@@ -148,11 +148,18 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     question.and(&format!(" {order} LIMIT ?) LEFT JOIN runs ON runs.number = found {order}"), limit)
 }
 
+/// Whether the stored rows say which runs are in these states. Those that are running, interrupted
+/// or queued may be stored as the same.
+pub(super) fn is_stored(states: &[RunState]) -> bool {
+    let wanted = |state| states.is_empty() || states.contains(&state);
+    let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
+    wanted_of == [true; 3] || wanted_of == [false; 3]
+}
+
 /// The runs that match a filter.
 pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
     let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
-    let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
-    if (wanted_of == [true; 3] || wanted_of == [false; 3]) && filter.requested_by.is_none() {
+    if is_stored(&filter.states) && filter.requested_by.is_none() {
         return page_of(store, filter).await;
     }
     // The index does not say which of the three it is, or who has asked for it. Read on until
