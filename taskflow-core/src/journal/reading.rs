@@ -75,6 +75,16 @@ impl Journal {
         Ok(RunSummary::of(self.row_with_id(run_id).await?))
     }
 
+    /// The runs with these ids, by their ids. An id that no run has is left out.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn find_ids(&self, run_ids: &[String]) -> Result<HashMap<String, RunSummary>, JournalError> {
+        let rows = self.inner.store.runs_by_id(run_ids).await?;
+        Ok(rows.into_iter().map(|row| (row.info.run_id.clone(), RunSummary::of(row))).collect())
+    }
+
     /// Whether the process that owned a run died, rather than released it.
     pub(crate) async fn owner_died(&self, run_id: &str) -> Result<bool, JournalError> {
         Ok(self.inner.store.owner_died(run_id).await?)

@@ -22,6 +22,7 @@ of_every_store! {
     runs_are_selected_by_run_type_and_logical_date,
     runs_are_selected_by_who_has_asked_for_them,
     runs_are_counted_up_to_a_limit,
+    runs_are_read_by_their_ids,
     runs_are_ordered_by_logical_date,
     a_cursor_pages_through_all_runs,
 }
@@ -301,6 +302,20 @@ async fn runs_are_counted_up_to_a_limit(store: &dyn Store) {
     let last = store.runs(&RunFilter::default()).await.unwrap().pop().expect("there are five");
     let after = Some(last.cursor(RunOrder::Created));
     assert_eq!(counts(&RunFilter { after, ..Default::default() }, 100).await, (5, false));
+}
+
+/// Ids of runs of two DAGs, one of them twice, and two that no run has.
+async fn runs_are_read_by_their_ids(store: &dyn Store) {
+    ok(store, &[new("a", 10), of("other", new("b", 20)), new("c", 30)]).await;
+    let named = async |run_ids: &[&str]| {
+        let run_ids: Vec<String> = run_ids.iter().map(|&run_id| run_id.to_owned()).collect();
+        let mut rows = store.runs_by_id(&run_ids).await.unwrap();
+        rows.sort_by_key(|row| row.number);
+        ids(&rows).concat()
+    };
+    assert_eq!(named(&["b", "nobody's", "a", "b", ""]).await, "ab");
+    assert_eq!(named(&["A", "a%", "'"]).await, "");
+    assert_eq!(named(&[]).await, "");
 }
 
 async fn runs_are_ordered_by_logical_date(store: &dyn Store) {

@@ -59,6 +59,14 @@ impl RunStore for MemoryStore {
         })
     }
 
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>> {
+        self.with(|data| {
+            let numbers: BTreeSet<i64> = run_ids.iter().filter_map(|run_id| data.by_id.get(run_id).copied()).collect();
+            let runs = numbers.iter().filter_map(|number| data.runs.get(number));
+            runs.map(|run| self.owned.row(run)).collect()
+        })
+    }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
             let fit = |row: &RunRow| match row.info.run_id.find(text) {

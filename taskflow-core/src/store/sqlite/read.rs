@@ -301,6 +301,16 @@ pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Optio
     Ok(runs(store, question).await?.pop())
 }
 
+/// The runs with these ids, which are a JSON array.
+pub(super) fn with_ids(ids: &str) -> Question {
+    Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id IN (SELECT value FROM json_each(?))")).give(ids)
+}
+
+pub(super) async fn runs_by_id(store: &SqliteStore, run_ids: &[String]) -> Result<Vec<RunRow>, StoreError> {
+    let ids = json(&run_ids).map_err(|error| explain(&store.path, Doing::Read, &error))?;
+    runs(store, with_ids(&ids)).await
+}
+
 pub(super) async fn without_run(
     store: &SqliteStore,
     run_ids: &[String],

@@ -72,6 +72,10 @@ impl RunStore for SqliteStore {
         store_future(read::find(self, text, limit))
     }
 
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::runs_by_id(self, run_ids))
+    }
+
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         store_future(read::filter(self, filter))
     }

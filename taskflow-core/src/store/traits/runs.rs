@@ -62,6 +62,9 @@ pub(crate) trait RunStore: Send + Sync {
     /// The run with this id.
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
+    /// The runs with these ids, in any order. An id that no run has is left out.
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>>;
+
     /// The number of the run that was stored last, whether or not it was deleted since; 0 if there
     /// was none.
     fn last_number(&self) -> StoreFuture<'_, i64>;

@@ -31,6 +31,7 @@ async fn no_query_scans_all_runs() {
     questions.extend([1, 2, 3, 5, 6].map(|at| super::super::count::counted(&filters[at], 10).text()));
     questions.extend([true, false].map(|beginning| super::super::read::searched("a", beginning, 10).text()));
     questions.push(super::super::read::last_of(&["etl"], 10).text());
+    questions.push(super::super::read::with_ids("[]").text());
     questions.push(super::super::backfills::SLOT_RUNS.to_owned());
     for question in questions {
         let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
