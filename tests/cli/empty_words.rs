@@ -52,9 +52,12 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "events" => &[&[""], &["--partition", ""], &["--before", ""]],
         "audit" => &[&[""], &["--by", ""], &["--action", ""], &["--since", ""], &["--until", ""], &["--before", ""]],
         "consumers" => &[&[""]],
-        "db prune" => {
-            &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""], &["--older-than", "1d", "--token", ""]]
-        }
+        "db prune" => &[
+            &["--older-than", ""],
+            &["--older-than", "1d", "--dag", ""],
+            &["--older-than", "1d", "--token", ""],
+            &["--run", ""],
+        ],
         "users add" => &[&[""], &["kim", "--role", ""], &["kim", "--role", "viewer", "--dags", ""]],
         "users password" | "users remove" | "tokens revoke" => &[&[""]],
         "users role" => &[&["", "viewer"], &["kim", ""], &["kim", "viewer", "--dags", ""]],

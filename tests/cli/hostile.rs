@@ -339,6 +339,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["--older-than", "0s", "--audit", "--dry-run"],
             &["--older-than", "0s", "--token", HOSTILE],
             &["--older-than", HOSTILE],
+            &["--run", HOSTILE],
         ],
         "users add" => &[
             &[HOSTILE, "--password-stdin"],

@@ -62,6 +62,7 @@
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`prune_previewed`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
 //! | `prune_preview` | What a prune would delete: [`preview_prune`]. |
+//! | `prune_run` | Deletes one run: [`prune_run()`]. |
 //! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`acting_as_member`], [`audit_refusal`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
@@ -100,6 +101,7 @@ mod mark;
 mod pools;
 mod preview;
 mod prune_preview;
+mod prune_run;
 mod pruned_dag;
 mod queue_wait;
 mod reason;
@@ -191,6 +193,7 @@ pub use mark::{Mark, MarkPreview, Marked, mark, mark_previewed, preview_mark};
 pub(crate) use pools::pools;
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
 pub use prune_preview::{PrunePreview, preview_prune};
+pub use prune_run::prune_run;
 pub use pruned_dag::pruned_dag;
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;

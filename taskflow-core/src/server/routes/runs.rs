@@ -7,7 +7,7 @@ use super::route::{CSV, EVENT_STREAM, JSON_LINES, Route, Verb, route};
 use crate::base::schema::Schema;
 use crate::journal::Explanation;
 use crate::ops;
-use crate::server::api::{bulk, changes, elements, logs, run_export, runs};
+use crate::server::api::{bulk, changes, elements, logs, prune, run_export, runs};
 use crate::server::streams;
 
 const TASKS: Field = field("tasks", Kind::Texts, "Tasks and groups. Default: all");
@@ -107,6 +107,9 @@ pub(super) static ROUTES: &[Route] = &[
         field("wait", Kind::Span(LONGEST_WAIT), "Answers once the run has ended, or after this time"),
         field("until", Kind::Word(&["ended"]), "What `wait` waits for. Default: ended"),
     ]),
+    route!(Delete "/api/v1/runs/{run}", prune::run, "Deletes a run that has ended, with its values, logs and artifacts"
+        => ops::Pruned)
+    .costly(),
     route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
         .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
         .media_type(EVENT_STREAM),
