@@ -24,8 +24,8 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
-    /// How many runs match the filter, whatever its place, order and limit, and whether there may be
-    /// more: counting ends at `most` runs, or before.
+    /// How many runs match the filter, whatever its place, order and limit, and whether there may
+    /// be more: counting ends at `most` runs, or before.
     ///
     /// # Errors
     ///

@@ -77,8 +77,8 @@ pub(crate) trait RunStore: Send + Sync {
     /// The runs that match the filter, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
 
-    /// How many runs match the filter, whatever its place, order and limit, and whether there may be
-    /// more: counting ends at `most` runs, or before.
+    /// How many runs match the filter, whatever its place, order and limit, and whether there may
+    /// be more: counting ends at `most` runs, or before.
     fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)>;
 
     /// The run of each DAG that was created last, by the id of the DAG.
