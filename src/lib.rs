@@ -174,6 +174,7 @@ pub mod ops {
     pub use taskflow_core::ops::{DagStatus, LastRun, ResetSchedule, dags, pause_of, reset_schedule};
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
+    pub use taskflow_core::ops::{RunCount, count_runs, prune_run};
 }
 
 /// Commands as tasks, and tasks in processes of their own.

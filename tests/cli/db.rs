@@ -52,6 +52,32 @@ fn a_prune_with_a_token_deletes_what_its_preview_has_shown_or_nothing() {
     assert!(gone.contains("have changed since the preview: now there are none;"), "{gone}");
 }
 
+/// A run that failed and one that succeeded. A prune selected runs by their age only.
+#[test]
+fn one_run_is_pruned_by_its_number_and_nothing_else() {
+    let home = failed();
+    home.good(&["run", "small", "-q"]);
+    let numbers = || -> Vec<i64> {
+        home.json(&["runs"]).as_array().into_iter().flatten().filter_map(|run| run["number"].as_i64()).collect()
+    };
+    let output = home.good(&["db", "prune", "--run", "1"]);
+    assert_eq!(output.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
+    assert_eq!(numbers(), [2]);
+    let gone = home.refusal(&["db", "prune", "--run", "1"]);
+    assert!(gone.contains("run `1` was pruned"), "{gone}");
+    for others in [&["--older-than", "0s"][..], &["--dag", "small"], &["--dry-run"], &["--audit"]] {
+        let refusal = home.refusal(&[&["db", "prune", "--run", "2"], others].concat());
+        assert!(refusal.contains("cannot be used with"), "{others:?}: {refusal}");
+    }
+    assert_eq!(numbers(), [2]);
+    // One that waits for `serve`.
+    home.good(&["trigger", "small"]);
+    let queued = home.refusal(&["db", "prune", "--run", "3"]);
+    assert!(queued.contains("run 3 has not ended (state: queued); `cancel 3` ends it"), "{queued}");
+    assert_eq!(home.json(&["db", "prune", "--run", "2"]), json!({"pruned": 1, "events": 0}));
+    assert_eq!(numbers(), [3]);
+}
+
 #[test]
 fn a_check_reports_what_is_damaged() {
     let home = failed();

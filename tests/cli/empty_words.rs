@@ -22,7 +22,9 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "backfills show" | "backfills pause" | "backfills resume" | "backfills retry" | "backfills cancel" => &[&[""]],
         "backfills limit" => &[&[""], &["1", ""]],
         "backfills extend" => &[&[""], &["1", ""]],
-        "runs" => &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--limit", ""], &["--format", ""]],
+        "runs" => {
+            &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--by", ""], &["--limit", ""], &["--format", ""]]
+        }
         "status" => &[&[""]],
         "explain" | "values" | "logs" => &[&[""], &["1", ""]],
         "lineage" => &[&[""]],
@@ -50,9 +52,12 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "events" => &[&[""], &["--partition", ""], &["--before", ""]],
         "audit" => &[&[""], &["--by", ""], &["--action", ""], &["--since", ""], &["--until", ""], &["--before", ""]],
         "consumers" => &[&[""]],
-        "db prune" => {
-            &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""], &["--older-than", "1d", "--token", ""]]
-        }
+        "db prune" => &[
+            &["--older-than", ""],
+            &["--older-than", "1d", "--dag", ""],
+            &["--older-than", "1d", "--token", ""],
+            &["--run", ""],
+        ],
         "users add" => &[&[""], &["kim", "--role", ""], &["kim", "--role", "viewer", "--dags", ""]],
         "users password" | "users remove" | "tokens revoke" => &[&[""]],
         "users role" => &[&["", "viewer"], &["kim", ""], &["kim", "viewer", "--dags", ""]],

@@ -253,6 +253,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["--format", HOSTILE],
             &["--dag", HOSTILE],
             &["--since", HOSTILE],
+            &["--by", HOSTILE],
             &["--state", HOSTILE],
         ],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
@@ -338,6 +339,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["--older-than", "0s", "--audit", "--dry-run"],
             &["--older-than", "0s", "--token", HOSTILE],
             &["--older-than", HOSTILE],
+            &["--run", HOSTILE],
         ],
         "users add" => &[
             &[HOSTILE, "--password-stdin"],

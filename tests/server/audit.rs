@@ -141,6 +141,14 @@ fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
     let old = json!({"older_than": "9000d"});
     trail.call("POST", "/api/v1/db/prune", "", &old, "db prune", "unchanged");
 
+    let endless = trail.trigger("forever", &json!({}), "running");
+    let of_run = "/api/v1/runs/{run}";
+    trail.call("DELETE", of_run, &endless, &json!({}), "db prune", "refused_state");
+    trail.call("DELETE", of_run, &good, &json!({}), "db prune", "applied");
+    let entry = &trail.service.json("/api/v1/audit?limit=1")["entries"][0];
+    let words = format!(" pruned run {good} of `greeting`");
+    assert!(entry["sentence"].as_str().is_some_and(|sentence| sentence.ends_with(&words)), "{entry}");
+
     // A route that is new is not listed above.
     for (method, path) in ELSEWHERE {
         trail.called.insert((method.to_owned(), path.to_owned()));

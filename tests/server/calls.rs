@@ -315,6 +315,39 @@ fn schedules_are_reset_and_old_runs_are_pruned() {
     service.post("/api/v1/db/prune", &json!({"older_than": "old"})).assert_problem(400, "not a duration");
 }
 
+/// A run that succeeded, one that runs, one that failed, and one that nobody has. There was no call
+/// for one run.
+#[test]
+fn one_run_that_has_ended_is_deleted_with_its_files() {
+    let service = Service::new();
+    // Of another process: the service may have its own runs for a moment after their ends.
+    for dag in ["greeting", "gated"] {
+        service.call(&["run", dag]);
+    }
+    let endless = service.trigger("forever", &json!({}));
+    service.wait(endless, "running");
+    let id = |run: i64| service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let (first, second) = (id(1), id(2));
+    let log = service.home().join("logs").join(first.replace(':', "%3A"));
+    assert!(log.exists(), "{log:?}");
+    let delete = |run: &str| service.send("DELETE", &format!("/api/v1/runs/{run}"), &[], "");
+    delete(&endless.to_string()).assert_problem(409, "run 3 has not ended (state: running); `cancel 3` ends it");
+    let deleted = delete("1");
+    assert_eq!((deleted.status, deleted.json()), (200, json!({"pruned": 1, "events": 0})), "{deleted:?}");
+    service.get("/api/v1/runs/1").assert_problem(410, "was pruned");
+    delete("1").assert_problem(410, "was pruned");
+    delete("99").assert_problem(404, "there is no run `99`");
+    assert!(!log.exists(), "{log:?}");
+    let numbers = || -> Vec<i64> {
+        let runs = service.json("/api/v1/runs");
+        runs.as_array().into_iter().flatten().filter_map(|run| run["number"].as_i64()).collect()
+    };
+    assert_eq!(numbers(), [endless, 2]);
+    assert_eq!(delete(&second).status, 200);
+    service.get(&format!("/api/v1/runs/{second}")).assert_problem(410, "was pruned");
+    assert_eq!(numbers(), [endless]);
+}
+
 /// Two runs, of which the second ends after the preview. `If-Match` was not looked at.
 #[test]
 fn a_prune_with_the_token_of_its_preview_deletes_exactly_what_that_has_shown() {

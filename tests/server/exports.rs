@@ -120,6 +120,29 @@ fn the_page_of_runs_leads_to_the_files_of_what_it_shows() {
     assert!(!service.get("/runs?state=queued").body.contains("/api/v1/runs.csv"), "there is nothing to save");
 }
 
+/// Three runs, two of one DAG. The page did not say how many there are.
+#[test]
+fn the_page_of_runs_says_how_many_runs_match_on_each_of_its_pages() {
+    let service = service();
+    for (query, count) in [
+        ("", "3 runs. All as "),
+        ("?dag=greeting", "2 runs. All as "),
+        ("?state=failed", "1 run. All as "),
+        // Behind the newest run, and of the whole list.
+        ("?after=3", "3 runs. All as "),
+        ("?dag=greeting&type=manual&after=3", "2 runs. All as "),
+        ("?state=success&since=2000-01-01&logical_since=2000-01-01&after=3", "2 runs. All as "),
+    ] {
+        let page = service.get(&format!("/runs{query}")).body;
+        assert!(page.contains(&format!("<span class=\"soft\">{count}")), "{query}: {page}");
+    }
+    // Whoever sees some DAGs is told of their runs.
+    let created = service.call(&["tokens", "create", "few", "--role", "viewer", "--dags", "greeting"]);
+    let bearer = format!("Bearer {}", created.stdout.trim());
+    let seen = service.send("GET", "/runs?after=3", &[("authorization", &bearer)], "");
+    assert!(seen.body.contains("2 runs. All as "), "{seen:?}");
+}
+
 /// The three runs were created today. The page had no field for a time.
 #[test]
 fn the_page_of_runs_shows_those_of_a_time_and_changes_no_others() {

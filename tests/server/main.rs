@@ -33,6 +33,7 @@ mod provider;
 mod readers;
 mod reads;
 mod recipes;
+mod requested;
 mod respondents;
 mod rights;
 mod run_log;

@@ -193,6 +193,7 @@ fn answers_are_what_the_document_says() {
     let prune = json!({"older_than": "9000d"});
     walk.change(&service, "POST", "/db/prune", "/db/prune?dry_run=true", &json!({"older_than": "0s"}));
     walk.change(&service, "POST", "/db/prune", "/db/prune", &prune);
+    walk.change(&service, "DELETE", "/runs/{run}", &format!("/runs/{stopped}"), &json!({}));
     let token = json!({"name": "ci", "role": "viewer", "dags": ["daily", "tag:polite", "team_a.*"]});
     walk.change(&service, "POST", "/tokens", "/tokens", &token);
     walk.change(&service, "POST", "/tokens", "/tokens", &json!({"name": "all", "role": "admin", "lasts": true}));

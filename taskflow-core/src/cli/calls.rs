@@ -69,7 +69,7 @@ const VERBS: &[(&str, Calls)] = &[
     ("tokens list", Routes(&["GET /tokens"])),
     ("tokens revoke", Routes(&["DELETE /tokens/{token}"])),
     ("doctor", Routes(&["GET /doctor"])),
-    ("db prune", Routes(&["POST /db/prune"])),
+    ("db prune", Routes(&["POST /db/prune", "DELETE /runs/{run}"])),
     ("db check", Home("it reads the whole store, beside the service: run it on the machine of the home")),
     ("db vacuum", Home("it rewrites the store, which holds up the service: run it on the machine of the home")),
     ("db path", Home("a path means nothing on another machine")),

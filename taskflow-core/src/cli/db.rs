@@ -29,7 +29,7 @@ pub(super) fn command() -> Command {
                     Arg::new("older-than")
                         .long("older-than")
                         .value_name("DURATION")
-                        .required(true)
+                        .required_unless_present("run")
                         .value_parser(format::span)
                         .help("Only runs and events created longer ago than this, such as 30d"),
                 )
@@ -48,7 +48,14 @@ pub(super) fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .help("List the runs that would be deleted, and change nothing"),
                 )
-                .arg(run_args::token("Delete only what a preview with this token has shown")),
+                .arg(run_args::token("Delete only what a preview with this token has shown"))
+                .arg(
+                    Arg::new("run")
+                        .long("run")
+                        .value_name("RUN")
+                        .conflicts_with_all(["older-than", "dag", "state", "audit", "dry-run", "token"])
+                        .help("Delete only this run, which has ended: its number, its id, or a unique part of that"),
+                ),
         )
         .subcommand(Command::new("vacuum").about("Return the space of deleted runs to the file system"))
         .subcommand(Command::new("path").about("Print the path of the store"))
@@ -80,7 +87,9 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
 }
 
 fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
-    let json = args::wants_json(matches);
+    if let Some(run) = matches.get_one::<String>("run") {
+        return deleted(source.prune_run(run)?, matches, terminal);
+    }
     let prune = Prune {
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
         dag: matches.get_one::<String>("dag").cloned(),
@@ -89,7 +98,7 @@ fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<E
     };
     if matches.get_flag("dry-run") {
         let WouldPrune { runs: would, events, audit, token } = source.would_prune(&prune)?;
-        if json {
+        if args::wants_json(matches) {
             run_args::print_json(&would, terminal)?;
         } else {
             if !would.is_empty() {
@@ -100,8 +109,12 @@ fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<E
         terminal.note(&format!("nothing was deleted; --token {token} deletes exactly these runs"));
         return Ok(Exit::Success);
     }
-    let done = source.prune(&prune, run_args::token_of(matches))?;
-    if json {
+    deleted(source.prune(&prune, run_args::token_of(matches))?, matches, terminal)
+}
+
+/// Says what was deleted.
+fn deleted(done: Pruned, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
+    if args::wants_json(matches) {
         return run_args::print_json(&done, terminal);
     }
     let Pruned { pruned, events, audit, .. } = done;

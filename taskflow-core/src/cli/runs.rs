@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
@@ -27,6 +27,13 @@ pub(super) fn command() -> Command {
                 .value_name("TIME")
                 .value_parser(since)
                 .help("Only runs created since this time, day, or duration ago such as 2d"),
+        )
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("NAME")
+                .value_parser(NonEmptyStringValueParser::new())
+                .help("Only runs that this account, user or token has asked for"),
         )
         .arg(
             Arg::new("limit")
@@ -60,6 +67,7 @@ pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         dag: matches.get_one::<String>("dag").cloned(),
         states: run_args::given_states(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
+        requested_by: matches.get_one::<String>("by").cloned(),
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };

@@ -24,6 +24,16 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
+    /// How many runs match the filter, whatever its place, order and limit, and whether there may
+    /// be more: counting ends at `most` runs, or before.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn count_runs(&self, filter: &RunFilter, most: u32) -> Result<(u64, bool), JournalError> {
+        Ok(self.inner.store.count_runs(filter, most).await?)
+    }
+
     /// The run with this number, this id, or a part of an id that no other run has; `last` is the
     /// newest run that no task of another run has triggered. A number is never taken as a part of
     /// an id, and `#5` is always the number.
@@ -63,6 +73,16 @@ impl Journal {
     /// As [`Journal::row_with_id`].
     pub(crate) async fn find_id(&self, run_id: &str) -> Result<RunSummary, JournalError> {
         Ok(RunSummary::of(self.row_with_id(run_id).await?))
+    }
+
+    /// The runs with these ids, by their ids. An id that no run has is left out.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn find_ids(&self, run_ids: &[String]) -> Result<HashMap<String, RunSummary>, JournalError> {
+        let rows = self.inner.store.runs_by_id(run_ids).await?;
+        Ok(rows.into_iter().map(|row| (row.info.run_id.clone(), RunSummary::of(row))).collect())
     }
 
     /// Whether the process that owned a run died, rather than released it.

@@ -1,6 +1,7 @@
 //! The deadlines of a home: those that are due next and whether they will be met, and those that
 //! were missed and who was notified.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -213,13 +214,11 @@ async fn slots(
         Err(OpsError::Schedule(_)) => return Ok(all),
         Err(error) => return Err(error),
     };
+    let created = created(journal, dag.id, &open).await?;
     for (slot, standing) in open {
         let SlotStanding::Open { run, reason } = standing else { continue };
         let Some(due) = deadline.due(slot, zone) else { continue };
-        let created = match run {
-            Some(run) => Some(journal.find(&word_of(run)).await?.created),
-            None => None,
-        };
+        let created = run.and_then(|run| created.get(&run).copied());
         all.push(usual.due(at(slot, due, run, reason), created.unwrap_or(now), now));
     }
     // A deadline that reads the clock of a timetable of one's own can fail.
@@ -232,6 +231,29 @@ async fn slots(
         }
     }
     Ok(all)
+}
+
+/// When the runs of open slots of a DAG were created, by the numbers of the runs: with one question
+/// for all of them.
+async fn created(
+    journal: &Journal,
+    dag: &str,
+    slots: &BTreeMap<Timestamp, SlotStanding>,
+) -> Result<HashMap<i64, Timestamp>, OpsError> {
+    let has_run = |(slot, standing): (&Timestamp, &SlotStanding)| match standing {
+        SlotStanding::Open { run: Some(_), .. } => Some(*slot),
+        _ => None,
+    };
+    let with_runs: Vec<Timestamp> = slots.iter().filter_map(has_run).collect();
+    let ([first, ..], [.., last]) = (&*with_runs, &*with_runs) else { return Ok(HashMap::new()) };
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        run_types: vec![RunType::Scheduled, RunType::Backfill],
+        logical_since: Some(*first),
+        logical_before: Some(Timestamp::from_nanos(last.as_nanos().saturating_add(1))),
+        ..RunFilter::default()
+    };
+    Ok(journal.runs(&filter).await?.into_iter().map(|run| (run.number, run.created)).collect())
 }
 
 /// The deadlines of the active runs of a DAG: those that do not belong to slots.

@@ -295,6 +295,14 @@ pub enum OpsError {
         /// Its state.
         state: RunState,
     },
+    /// The run has not ended.
+    #[error("run {number} has not ended (state: {state}); `cancel {number}` ends it")]
+    NotEnded {
+        /// The number of the run.
+        number: i64,
+        /// Its state.
+        state: RunState,
+    },
     /// Only a task that is marked as a success can have a value.
     #[error("only a task marked as success can have a value; the state is {state}")]
     ValueWithoutSuccess {
@@ -392,6 +400,7 @@ impl OpsError {
             | OpsError::UnknownBackfill { .. } => ErrorKind::NotFound,
             OpsError::NothingFailed { .. }
             | OpsError::Ended { .. }
+            | OpsError::NotEnded { .. }
             | OpsError::Paused { .. }
             | OpsError::NotPaused { .. }
             | OpsError::NotAhead { .. }

@@ -45,7 +45,7 @@
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events`, `emit_preview` | The events of assets: [`emit`], [`preview_emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
-//! | `list` | Lists runs: [`list_runs`]. |
+//! | `list` | Lists runs, and counts them: [`list_runs`], [`count_runs`]. |
 //! | `run_export` | A list of runs as text, page by page: [`RunPages`], [`RunListFormat`]. |
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
@@ -62,6 +62,7 @@
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`prune_previewed`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
 //! | `prune_preview` | What a prune would delete: [`preview_prune`]. |
+//! | `prune_run` | Deletes one run: [`prune_run()`]. |
 //! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`acting_as_member`], [`audit_refusal`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
@@ -100,6 +101,7 @@ mod mark;
 mod pools;
 mod preview;
 mod prune_preview;
+mod prune_run;
 mod pruned_dag;
 mod queue_wait;
 mod reason;
@@ -187,12 +189,13 @@ pub(crate) use events::{check_asset, events_after};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};
-pub use list::{RunList, RunSummaryDocument, list_runs};
+pub use list::{RunCount, RunList, RunSummaryDocument, count_runs, list_runs};
 pub use mark::{Mark, MarkPreview, Marked, mark, mark_previewed, preview_mark};
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
 pub(crate) use pools::pools;
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
 pub use prune_preview::{PrunePreview, preview_prune};
+pub use prune_run::prune_run;
 pub use pruned_dag::pruned_dag;
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;

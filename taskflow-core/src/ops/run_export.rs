@@ -125,15 +125,21 @@ impl RunPages {
         if self.is_over {
             return Ok(None);
         }
-        let limit = self.filter.limit.map_or(self.size, |left| left.min(self.size));
-        let filter = RunFilter { limit: Some(limit), ..self.filter.clone() };
-        let RunList { runs, more } = list_runs(&self.journal, &filter).await?;
-        let read = u32::try_from(runs.len()).unwrap_or(limit);
-        self.filter.limit = self.filter.limit.map(|left| left.saturating_sub(read));
-        self.is_over = !more || self.filter.limit == Some(0);
-        let Some(last) = runs.last() else { return Ok(None) };
-        self.filter.after = Some(last.cursor(self.filter.order));
-        Ok(Some(runs.iter().map(RunSummaryDocument::of).collect()))
+        loop {
+            let limit = self.filter.limit.map_or(self.size, |left| left.min(self.size));
+            let filter = RunFilter { limit: Some(limit), ..self.filter.clone() };
+            let RunList { runs, next, .. } = list_runs(&self.journal, &filter).await?;
+            let read = u32::try_from(runs.len()).unwrap_or(limit);
+            self.filter.limit = self.filter.limit.map(|left| left.saturating_sub(read));
+            self.is_over = next.is_none() || self.filter.limit == Some(0);
+            self.filter.after = next;
+            match (runs.is_empty(), self.is_over) {
+                (true, true) => return Ok(None),
+                // None of those that were looked at match.
+                (true, false) => {}
+                (false, _) => return Ok(Some(runs.iter().map(RunSummaryDocument::of).collect())),
+            }
+        }
     }
 }
 

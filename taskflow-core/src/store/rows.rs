@@ -194,6 +194,8 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Created before this time.
     pub before: Option<Timestamp>,
+    /// Asked for by this account, user or token: one of [`RunInfo::requested_by`]. No index has it.
+    pub requested_by: Option<String>,
     /// In this order.
     pub order: RunOrder,
     /// Only runs that follow this place in the order: the next page.
@@ -215,7 +217,13 @@ impl RunFilter {
             && self.logical_before.is_none_or(|before| date < before)
             && self.since.is_none_or(|since| run.created >= since)
             && self.before.is_none_or(|before| run.created < before)
+            && self.is_requested(&run.info)
             && self.after.is_none_or(|after| (place.at, place.number) < (after.at, after.number))
+    }
+
+    /// Whether a run fits the condition about who has asked for it.
+    pub(crate) fn is_requested(&self, run: &RunInfo) -> bool {
+        self.requested_by.as_ref().is_none_or(|name| run.requested_by.contains(name))
     }
 }
 
@@ -250,6 +258,12 @@ impl RunCursor {
             RunOrder::Number => Timestamp::EPOCH,
         };
         RunCursor { at, number }
+    }
+
+    /// The number of the run at the place.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the page of runs"))]
+    pub(crate) fn number(self) -> i64 {
+        self.number
     }
 
     /// The place as text.

@@ -176,7 +176,7 @@ fn action(case: &Case) -> String {
         (_, "events") => "emit".to_owned(),
         (_, "backfills") if last == "backfills" => "backfill".to_owned(),
         (_, "backfills") => format!("backfills {last}"),
-        (_, "db") => "db prune".to_owned(),
+        (_, "db") | ("DELETE", "runs") => "db prune".to_owned(),
         ("DELETE", kind @ "users") => format!("{kind} remove"),
         ("DELETE", kind @ "tokens") => format!("{kind} revoke"),
         ("POST", "users") if last == "users" => "users add".to_owned(),

@@ -93,6 +93,8 @@ pub(super) const API: &[Case] = &[
         r#"{"runs": ["none"], "as": "failed", "tasks": ["of_day"]}"#,
     ),
     case("POST", "/api/v1/db/prune", ADMIN, "/api/v1/db/prune", r#"{"older_than": "9000d"}"#),
+    // There is no such run: the others need theirs.
+    case("DELETE", "/api/v1/runs/{run}", ADMIN, "/api/v1/runs/none", ""),
     get("/api/v1/runs/{run}/tasks", VIEW, "/api/v1/runs/1/tasks"),
     get("/api/v1/runs/{run}/tasks/{task}", VIEW, "/api/v1/runs/1/tasks/of_day"),
     // It is no mapped task: those who may see it are told so.

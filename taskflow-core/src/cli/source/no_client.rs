@@ -36,6 +36,15 @@ impl Client {
         match *self {}
     }
 
+    pub(super) fn each_page<T: DeserializeOwned>(
+        &self,
+        _: &str,
+        _: &[(&str, String)],
+        _: &mut dyn FnMut(Vec<T>) -> Result<bool, CliError>,
+    ) -> Result<(), CliError> {
+        match *self {}
+    }
+
     pub(super) fn events(&self, _: String, _: Vec<(&'static str, String)>) -> Events<'_> {
         match *self {}
     }

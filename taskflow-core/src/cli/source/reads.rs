@@ -18,7 +18,7 @@ use crate::run::RunState;
 use crate::store::RunFilter;
 
 /// A page of runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::cli) struct RunPage {
     pub(in crate::cli) runs: Vec<RunSummaryDocument>,
     /// Whether older runs match too.
@@ -136,16 +136,19 @@ impl Source {
         }
     }
 
-    /// The runs that match a filter about DAGs, states and times of creation.
+    /// The runs that match a filter about DAGs, states, times of creation, and who asked for them.
     pub(in crate::cli) fn runs(&self, filter: &RunFilter) -> Result<RunPage, CliError> {
-        match self {
-            Source::Home(home) => {
-                let Some(journal) = home.existing_journal()? else { return Ok(RunPage::default()) };
-                let list = home.wait(ops::list_runs(&journal, filter))?;
-                Ok(RunPage { runs: list.runs.iter().map(RunSummaryDocument::of).collect(), more: list.more })
-            }
-            Source::Server(client) => runs_of(client, filter),
-        }
+        let most = most(filter.limit);
+        // One more shows whether there are more.
+        let wanted = RunFilter { limit: filter.limit.map(|limit| limit.saturating_add(1)), ..filter.clone() };
+        let mut runs: Vec<RunSummaryDocument> = Vec::new();
+        self.each_page_of_runs(&wanted, |page| {
+            runs.extend_from_slice(page);
+            Ok(true)
+        })?;
+        let more = runs.len() > most;
+        runs.truncate(most);
+        Ok(RunPage { runs, more })
     }
 
     /// Calls a function with the runs that match such a filter, page by page, until it returns
@@ -420,21 +423,6 @@ fn most(limit: Option<u32>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
-/// The runs that match a filter, page by page.
-fn runs_of(client: &Client, filter: &RunFilter) -> Result<RunPage, CliError> {
-    let most = filter.limit.map_or(usize::MAX, |limit| limit as usize);
-    // One more shows whether there are more.
-    let wanted = RunFilter { limit: filter.limit.map(|limit| limit.saturating_add(1)), ..filter.clone() };
-    let mut runs: Vec<RunSummaryDocument> = Vec::new();
-    each_page_of(client, &wanted, &mut |page| {
-        runs.extend_from_slice(page);
-        Ok(true)
-    })?;
-    let more = runs.len() > most;
-    runs.truncate(most);
-    Ok(RunPage { runs, more })
-}
-
 /// Calls a function with each page of the runs that match a filter, until it returns `false`.
 fn each_page_of(
     client: &Client,
@@ -442,26 +430,20 @@ fn each_page_of(
     each: &mut dyn FnMut(&[RunSummaryDocument]) -> Result<bool, CliError>,
 ) -> Result<(), CliError> {
     let states = filter.states.iter().map(|state| state.name()).collect::<Vec<_>>().join(",");
-    let (mut left, mut after): (Option<u32>, Option<String>) = (filter.limit, None);
-    loop {
-        let wanted = left.map_or(PAGE, |left| left.min(PAGE));
-        let query = given([
-            ("dag", filter.dag.clone()),
-            ("state", Some(states.clone()).filter(|states| !states.is_empty())),
-            ("since", filter.since.map(|since| since.to_string())),
-            ("limit", Some(wanted.to_string())),
-            ("after", after.take()),
-        ]);
-        let page: Vec<RunSummaryDocument> = client.get("/runs", &query)?;
-        after = page.last().map(|last| {
-            crate::store::RunCursor::of(filter.order, last.created, last.logical_date, last.number).encode()
-        });
-        left = left.map(|left| left.saturating_sub(wanted));
-        let is_last = page.len() < wanted as usize || left == Some(0);
-        if !each(&page)? || is_last {
-            return Ok(());
-        }
-    }
+    let query = given([
+        ("dag", filter.dag.clone()),
+        ("state", Some(states).filter(|states| !states.is_empty())),
+        ("since", filter.since.map(|since| since.to_string())),
+        ("by", filter.requested_by.clone()),
+        ("limit", Some(filter.limit.map_or(PAGE, |limit| limit.min(PAGE)).to_string())),
+    ]);
+    let mut left = most(filter.limit);
+    client.each_page("/runs", &query, &mut |mut page: Vec<RunSummaryDocument>| {
+        page.truncate(left);
+        left -= page.len();
+        // A page of what somebody has asked for can be empty, and yet have a next one.
+        Ok(each(&page)? && left > 0)
+    })
 }
 
 /// Entries of the audit trail, page by page.

@@ -72,6 +72,7 @@ fn object(entry: &AuditEntry) -> String {
             Some(end) => format!("{} to {end}", backfill(entry)),
             None => backfill(entry),
         },
+        Action::DbPrune if entry.run.is_some() => format!("{}{}", run(entry), of_dag(entry)),
         Action::DbPrune => pruned(after),
         Action::UsersAdd => format!("{}{}", account("user", after), as_roles(after)),
         Action::UsersRemove => account("user", after),

@@ -10,6 +10,7 @@ use crate::journal::Prune;
 use crate::ops::accounts::Right;
 use crate::ops::{self, RunSummaryDocument};
 use crate::server::call::Call;
+use crate::server::permit::View;
 use crate::server::routes::Answer;
 
 /// With `dry_run`, the runs that would be deleted, and a token in `ETag`. With the token in
@@ -35,4 +36,11 @@ pub(in crate::server) async fn prune(call: Call) -> Answer {
         None => ops::prune(&call.service, &prune, config).await?,
     };
     changed(StatusCode::OK, &pruned)
+}
+
+/// Deletes a run. It cannot be undone, so whoever may prune may do it.
+pub(in crate::server) async fn run(call: Call) -> Answer {
+    call.state.check_everywhere(Right::Admin)?;
+    let run = call.run::<View>().await?.word();
+    changed(StatusCode::OK, &ops::prune_run(&call.service, &run).await?)
 }

@@ -20,12 +20,10 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         None => None,
     };
     let filter = RunFilter { after, limit: Some(call.limit()), ..listed(&call)? };
-    let order = filter.order;
-    let RunList { runs, more, .. } =
+    let RunList { runs, next, .. } =
         ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
     let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
-    let next = runs.last().filter(|_| more).map(|last| last.cursor(order).encode());
-    linked(&call, page, "after", next)
+    linked(&call, page, "after", next.map(RunCursor::encode))
 }
 
 /// The runs that a request for a list selects, in its order.
@@ -37,6 +35,7 @@ pub(super) fn listed(call: &Call) -> Result<RunFilter, Problem> {
     Ok(RunFilter {
         logical_since: call.time("logical_since"),
         logical_before: call.time("logical_before"),
+        requested_by: call.text("by").map(str::to_owned),
         order,
         ..filter_of(call)?
     })

@@ -19,6 +19,7 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/api/v1/runs/{run}/clear", Action::Clear),
     ("POST", "/api/v1/runs/{run}/mark", Action::Mark),
     ("POST", "/api/v1/runs/{run}/release", Action::Release),
+    ("DELETE", "/api/v1/runs/{run}", Action::DbPrune),
     ("POST", "/api/v1/events", Action::Emit),
     ("POST", "/api/v1/hooks/{hook}", Action::Emit),
     ("POST", "/api/v1/backfills", Action::Backfill),

@@ -85,11 +85,15 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
     }
     if listed.is_all() {
         return Err(Problem::invalid(
-            "the list has no filter; show runs of a DAG, of a type, of a time or in a state first",
+            "the list has no filter; show runs of a DAG, of a type, of a time, of somebody or in a state first",
         ));
     }
     let filter = RunFilter { limit: u32::try_from(MOST).ok(), ..listed.filter() };
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
+    if list.more && list.runs.len() < MOST {
+        // Those that were not looked at may match.
+        return Err(Problem::invalid("too many runs may be those of somebody; choose a DAG or a time as well"));
+    }
     match (list.more, list.runs.is_empty()) {
         (true, _) => Err(too_many()),
         (false, true) => Err(Problem::invalid("no run matches the filter any more")),
@@ -102,6 +106,7 @@ fn listed(values: &Values) -> Listed<'_> {
         dag: values.get("dag"),
         state: values.get("state"),
         run_type: values.get("type"),
+        by: values.get("by"),
         times: TIMES.map(|name| values.get(name)),
     }
 }
@@ -175,6 +180,7 @@ fn form(state: &Visitor, change: &RunChange, values: &Values, runs: &[String], p
     let listed = listed(values);
     let mut hidden = vec![("run", runs.join(" ")), ("dag", listed.dag.to_owned())];
     hidden.extend([("state", listed.state.to_owned()), ("type", listed.run_type.to_owned())]);
+    hidden.push(("by", listed.by.to_owned()));
     hidden.extend(TIMES.into_iter().zip(listed.times.map(str::to_owned)));
     let mut name = "cancel";
     if !cancels(change) {

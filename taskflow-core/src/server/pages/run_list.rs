@@ -14,7 +14,7 @@ use super::times::{Clock, Moment, took_for};
 use crate::base::Timestamp;
 use crate::journal::RunSummary;
 use crate::ops::accounts::Right;
-use crate::ops::{self, RunList, RunListFormat};
+use crate::ops::{self, RunCount, RunList, RunListFormat};
 use crate::run::{RunState, RunType, TaskState};
 use crate::schedule::{Moment as Typed, Zone};
 use crate::server::auth::Visitor;
@@ -36,6 +36,7 @@ struct RunListPage {
     dag: String,
     state: String,
     run_type: String,
+    by: String,
     times: [TimeField; 4],
     has_times: bool,
     /// What is wrong with one of them, or empty.
@@ -45,6 +46,8 @@ struct RunListPage {
     can_change: bool,
     first: String,
     next: String,
+    /// How many runs the whole list has, in words.
+    count: String,
     /// The list as files, with all its pages.
     files: [(&'static str, String); 2],
 }
@@ -89,6 +92,8 @@ pub(super) struct Listed<'q> {
     pub(super) dag: &'q str,
     pub(super) state: &'q str,
     pub(super) run_type: &'q str,
+    /// Who has asked for them.
+    pub(super) by: &'q str,
     /// Days or times in UTC, as they were typed, in the order of [`TIMES`].
     pub(super) times: [&'q str; 4],
 }
@@ -116,6 +121,7 @@ impl Listed<'_> {
             dag: (!self.dag.is_empty()).then(|| self.dag.to_owned()),
             states: STATES.into_iter().filter(|state| state.name() == self.state).collect(),
             run_types: RunType::ALL.into_iter().filter(|known| known.name() == self.run_type).collect(),
+            requested_by: (!self.by.is_empty()).then(|| self.by.to_owned()),
             order: RunOrder::Number,
             ..RunFilter::default()
         }
@@ -134,9 +140,9 @@ impl Listed<'_> {
 
     /// The list from its beginning, or after a run.
     pub(super) fn address(&self, after: &str) -> String {
-        let Listed { dag, state, run_type, times } = self;
-        let address = address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)]);
-        with_times(&address, *times)
+        let Listed { dag, state, run_type, by, times } = self;
+        let query = [("state", *state), ("dag", *dag), ("type", *run_type), ("by", *by), ("after", after)];
+        with_times(&address::with("/runs", &query), *times)
     }
 
     /// All of the list, as a file of the API.
@@ -145,7 +151,8 @@ impl Listed<'_> {
         let state = filter.states.first().map_or("", |state| state.name());
         let run_type = filter.run_types.first().map_or("", |run_type| run_type.name());
         let path = format!("/api/v1/runs.{}", format.name());
-        let path = address::with(&path, &[("state", state), ("dag", self.dag), ("run_type", run_type)]);
+        let query = [("state", state), ("dag", self.dag), ("run_type", run_type), ("by", self.by)];
+        let path = address::with(&path, &query);
         let times = [filter.since, filter.before, filter.logical_since, filter.logical_before];
         let times = times.map(|time| time.map(|time| time.to_string()).unwrap_or_default());
         with_times(&path, times.each_ref().map(String::as_str))
@@ -160,7 +167,8 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
-    let listed = Listed { dag, state: chosen, run_type, times: TIMES.map(|name| asked(&query, name)) };
+    let by = asked(&query, "by");
+    let listed = Listed { dag, state: chosen, run_type, by, times: TIMES.map(|name| asked(&query, name)) };
     let mistake = listed.mistake();
     let after = match asked(&query, "after") {
         "" => None,
@@ -169,10 +177,16 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
             Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
         ),
     };
-    let filter = RunFilter { after, limit: Some(RUNS), ..listed.filter() };
+    let filter = state.visible().await?.runs(RunFilter { after, limit: Some(RUNS), ..listed.filter() });
     let list = match &mistake {
-        None => ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?,
-        Some(_) => RunList { runs: Vec::new(), more: false },
+        None => ops::list_runs(&state.journal, &filter).await?,
+        Some(_) => RunList { runs: Vec::new(), more: false, next: None },
+    };
+    let count = match (list.more, after) {
+        (false, None) => counted(list.runs.len() as u64, false),
+        // To count them, as many would be looked at again.
+        _ if filter.requested_by.is_some() => String::new(),
+        _ => ops::count_runs(&state.journal, &filter).await.map(|RunCount { count, more }| counted(count, more))?,
     };
     let at = |state: &str, after: &str| Listed { state, ..listed }.address(after);
     let all = Filter { words: "All".to_owned(), count: None, href: at("", ""), is_chosen: chosen.is_empty() };
@@ -182,7 +196,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         href: at(state.name(), ""),
         is_chosen: state.name() == chosen,
     });
-    let next = list.runs.last().filter(|_| list.more).map(|run| at(chosen, &run.number.to_string()));
+    let next = list.next.map(|place| at(chosen, &place.number().to_string()));
     let path = vec![Crumb::here("Runs")];
     let may_change = |run: &RunSummary| !state.options.read_only && state.may(Right::Operate, &run.info.dag_id);
     let rows = list.runs.iter().map(|run| RunRow { can_select: may_change(run), ..row(run, &request.clock) });
@@ -197,6 +211,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         dag: dag.to_owned(),
         state: chosen.to_owned(),
         run_type: run_type.to_owned(),
+        by: by.to_owned(),
         is_filtered: !listed.is_all() || mistake.is_some(),
         times: [0, 1, 2, 3].map(|at| TimeField {
             label: ["Created since", "Created before", "Logical date since", "Logical date before"][at],
@@ -208,9 +223,28 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         mistake: mistake.unwrap_or_default(),
         first: if after.is_some() { at(chosen, "") } else { String::new() },
         next: next.unwrap_or_default(),
+        count,
         files: [("CSV", RunListFormat::Csv), ("JSON Lines", RunListFormat::JsonLines)]
             .map(|(words, format)| (words, listed.file(format))),
     })))
+}
+
+/// `1 run`, `1,204 runs`, `at least 10,000 runs`
+fn counted(count: u64, more: bool) -> String {
+    let digits = count.to_string();
+    let mut number = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    match (count, more) {
+        (1, false) => "1 run".to_owned(),
+        (_, false) => format!("{number} runs"),
+        (0 | 1, true) => String::new(),
+        (_, true) => format!("at least {number} runs"),
+    }
 }
 
 fn row(run: &RunSummary, clock: &Clock) -> RunRow {
@@ -233,5 +267,25 @@ fn row(run: &RunSummary, clock: &Clock) -> RunRow {
         },
         tasks: if is_plain { tasks } else { counts.collect::<Vec<_>>().join(", ") },
         can_select: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_runs_is_in_words_and_says_if_there_may_be_more() {
+        for (count, more, words) in [
+            (0, false, "0 runs"),
+            (1, false, "1 run"),
+            (50, false, "50 runs"),
+            (1_204, false, "1,204 runs"),
+            (10_000, true, "at least 10,000 runs"),
+            (37, true, "at least 37 runs"),
+            (0, true, ""),
+        ] {
+            assert_eq!(counted(count, more), words);
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::route::{CSV, EVENT_STREAM, JSON_LINES, Route, Verb, route};
 use crate::base::schema::Schema;
 use crate::journal::Explanation;
 use crate::ops;
-use crate::server::api::{bulk, changes, elements, logs, run_export, runs};
+use crate::server::api::{bulk, changes, elements, logs, prune, run_export, runs};
 use crate::server::streams;
 
 const TASKS: Field = field("tasks", Kind::Texts, "Tasks and groups. Default: all");
@@ -25,6 +25,9 @@ const VALUE: Field = field("value", Kind::Json, "What they returned, for `succes
 const LONGEST_WAIT: u64 = 60;
 const LOGICAL_SINCE: Field = field("logical_since", Kind::Time, "Only with this logical date or a later one");
 const LOGICAL_BEFORE: Field = field("logical_before", Kind::Time, "Only with an earlier logical date");
+/// Of a list. In the body of a change, `by` is who makes it.
+const REQUESTED_BY: Field =
+    field("by", Kind::Text, "Only those that this account, user or token has asked for. A page may have fewer then");
 const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
 /// The fields of a list of runs that is a file.
 const EXPORT: &[Field] = &[
@@ -35,6 +38,7 @@ const EXPORT: &[Field] = &[
     BEFORE,
     LOGICAL_SINCE,
     LOGICAL_BEFORE,
+    REQUESTED_BY,
     ORDER,
     field("limit", Kind::Number(1, u32::MAX as i64), "At most this many. Default: all"),
 ];
@@ -60,6 +64,7 @@ pub(super) static ROUTES: &[Route] = &[
         BEFORE,
         LOGICAL_SINCE,
         LOGICAL_BEFORE,
+        REQUESTED_BY,
         ORDER,
         LIMIT,
         AFTER,
@@ -102,6 +107,9 @@ pub(super) static ROUTES: &[Route] = &[
         field("wait", Kind::Span(LONGEST_WAIT), "Answers once the run has ended, or after this time"),
         field("until", Kind::Word(&["ended"]), "What `wait` waits for. Default: ended"),
     ]),
+    route!(Delete "/api/v1/runs/{run}", prune::run, "Deletes a run that has ended, with its values, logs and artifacts"
+        => ops::Pruned)
+    .costly(),
     route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
         .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
         .media_type(EVENT_STREAM),

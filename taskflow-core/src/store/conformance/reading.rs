@@ -1,7 +1,7 @@
 //! Finding runs, and reading what belongs to them.
 
 use super::of_every_store;
-use super::parts::{known, new, of, ok, owned, plain, update};
+use super::parts::{known, new, of, ok, owned, plain, queued, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::rows::{Append, AppendTarget, RunFilter, RunOrder, RunRow};
@@ -20,6 +20,9 @@ of_every_store! {
     a_part_of_the_data_is_read,
     a_stored_graph_never_changes,
     runs_are_selected_by_run_type_and_logical_date,
+    runs_are_selected_by_who_has_asked_for_them,
+    runs_are_counted_up_to_a_limit,
+    runs_are_read_by_their_ids,
     runs_are_ordered_by_logical_date,
     a_cursor_pages_through_all_runs,
 }
@@ -214,6 +217,105 @@ async fn runs_are_selected_by_run_type_and_logical_date(store: &dyn Store) {
     for (filter, expected) in cases {
         assert_eq!(ids(&store.runs(&filter).await.unwrap()).concat(), expected, "{filter:?}");
     }
+}
+
+/// A run that kim and a token of theirs have asked for, one of theirs alone, and those of others.
+async fn runs_are_selected_by_who_has_asked_for_them(store: &dyn Store) {
+    let by = |names: &[&str], mut run: Append| {
+        if let AppendTarget::New(new) = &mut run.run {
+            new.info.requested_by = names.iter().map(|&name| name.to_owned()).collect();
+        }
+        run
+    };
+    let runs = [
+        by(&["ci", "kim"], new("a", 10)),
+        by(&["kim"], of("other", new("b", 20))),
+        by(&["lee"], new("c", 30)),
+        by(&[], new("d", 40)),
+        by(&["ki"], new("e", 50)),
+    ];
+    ok(store, &runs).await;
+    let asked = |name: &str| RunFilter { requested_by: Some(name.to_owned()), ..Default::default() };
+    let cases = [
+        (asked("kim"), "ba"),
+        (asked("ci"), "a"),
+        (asked("KIM"), ""),
+        (asked(""), ""),
+        (RunFilter { limit: Some(1), ..asked("kim") }, "b"),
+        (RunFilter { dag: Some("etl".to_owned()), ..asked("kim") }, "a"),
+        (RunFilter { states: vec![RunState::Failed], ..asked("kim") }, ""),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(ids(&store.runs(&filter).await.unwrap()).concat(), expected, "{filter:?}");
+    }
+}
+
+/// Five runs, of which one has ended and one is queued.
+async fn runs_are_counted_up_to_a_limit(store: &dyn Store) {
+    let runs = [
+        dated(300, RunType::Scheduled, new("a", 10)),
+        dated(100, RunType::Backfill, new("b", 20)),
+        dated(200, RunType::Backfill, new("c", 30)),
+        of("other", queued("d", 40)),
+    ];
+    ok(store, &runs).await;
+    let _guards = owned(store, &[of("other", new("e", 50))]).await;
+    ok(store, &[known(1, 1, None, Some(update(RunState::Failed)))]).await;
+    let at = |nanos| Some(Timestamp::from_nanos(nanos));
+    let states = |states: &[RunState]| RunFilter { states: states.to_vec(), ..Default::default() };
+    let counts = async |filter: &RunFilter, most: u32| store.count_runs(filter, most).await.unwrap();
+    for (filter, count) in [
+        (RunFilter::default(), 5),
+        (RunFilter { limit: Some(1), order: RunOrder::LogicalDate, ..Default::default() }, 5),
+        (RunFilter { dag: Some("etl".to_owned()), ..Default::default() }, 3),
+        (RunFilter { dag: Some("nobody's".to_owned()), ..Default::default() }, 0),
+        (RunFilter { among: Some(vec!["other".to_owned()]), ..Default::default() }, 2),
+        (RunFilter { among: Some(Vec::new()), ..Default::default() }, 0),
+        (RunFilter { run_types: vec![RunType::Backfill], ..Default::default() }, 2),
+        (RunFilter { since: at(20), before: at(40), ..Default::default() }, 2),
+        (
+            RunFilter {
+                logical_since: at(100),
+                logical_before: at(300),
+                since: at(30),
+                before: at(40),
+                ..Default::default()
+            },
+            1,
+        ),
+        (RunFilter { about: at(200), run_types: vec![RunType::Backfill], ..Default::default() }, 1),
+        (states(&[RunState::Failed, RunState::Success]), 1),
+        (states(&[RunState::Running]), 1),
+        (states(&[RunState::Interrupted]), 2),
+        (states(&[RunState::Queued, RunState::Failed]), 2),
+        (states(&[RunState::Running, RunState::Interrupted, RunState::Queued]), 4),
+    ] {
+        assert_eq!(counts(&filter, 100).await, (count, false), "{filter:?}");
+        assert_eq!(store.runs(&RunFilter { limit: None, ..filter.clone() }).await.unwrap().len() as u64, count);
+    }
+    for most in 0..5_u32 {
+        assert_eq!(counts(&RunFilter::default(), most).await, (u64::from(most), true));
+    }
+    assert_eq!(counts(&RunFilter::default(), 5).await, (5, false));
+    assert_eq!(counts(&states(&[RunState::Interrupted]), 1).await, (1, true));
+    // A place is that of a page, not of the list.
+    let last = store.runs(&RunFilter::default()).await.unwrap().pop().expect("there are five");
+    let after = Some(last.cursor(RunOrder::Created));
+    assert_eq!(counts(&RunFilter { after, ..Default::default() }, 100).await, (5, false));
+}
+
+/// Ids of runs of two DAGs, one of them twice, and two that no run has.
+async fn runs_are_read_by_their_ids(store: &dyn Store) {
+    ok(store, &[new("a", 10), of("other", new("b", 20)), new("c", 30)]).await;
+    let named = async |run_ids: &[&str]| {
+        let run_ids: Vec<String> = run_ids.iter().map(|&run_id| run_id.to_owned()).collect();
+        let mut rows = store.runs_by_id(&run_ids).await.unwrap();
+        rows.sort_by_key(|row| row.number);
+        ids(&rows).concat()
+    };
+    assert_eq!(named(&["b", "nobody's", "a", "b", ""]).await, "ab");
+    assert_eq!(named(&["A", "a%", "'"]).await, "");
+    assert_eq!(named(&[]).await, "");
 }
 
 async fn runs_are_ordered_by_logical_date(store: &dyn Store) {

@@ -59,6 +59,14 @@ impl RunStore for MemoryStore {
         })
     }
 
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>> {
+        self.with(|data| {
+            let numbers: BTreeSet<i64> = run_ids.iter().filter_map(|run_id| data.by_id.get(run_id).copied()).collect();
+            let runs = numbers.iter().filter_map(|number| data.runs.get(number));
+            runs.map(|run| self.owned.row(run)).collect()
+        })
+    }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
             let fit = |row: &RunRow| match row.info.run_id.find(text) {
@@ -99,6 +107,18 @@ impl RunStore for MemoryStore {
             });
             // Only the rows that are wanted are copied.
             wanted.into_iter().take(limit).map(|run| self.owned.row(run)).collect()
+        })
+    }
+
+    fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)> {
+        let filter = RunFilter { after: None, ..filter.clone() };
+        self.with(|data| {
+            let is_wanted = |run: &&Run| {
+                filter.allows(&run.row) && (filter.states.is_empty() || filter.states.contains(&self.owned.state(run)))
+            };
+            let most = most as usize;
+            let found = data.runs.values().filter(is_wanted).take(most.saturating_add(1)).count();
+            (found.min(most) as u64, found > most)
         })
     }
 

@@ -4,8 +4,9 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations. `store`: the traits of a store, each function of
 //!   which is an operation.
-//! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `audit`, `rollups`, `accounts`, `changes`, `upkeep`: the operations.
+//! - `append`, `claim`, `admit`, `read`, `count`, `segments`, `data`, `requests`, `pools`,
+//!   `deliveries`, `schedules`, `events`, `audit`, `rollups`, `accounts`, `changes`, `upkeep`: the
+//!   operations.
 //!   `run_locks`: files by which `claim` and `read` know who owns a run, `process_lock`: whether
 //!   the owner is alive. `examine`: what is wrong with a file that cannot be opened. `presence`:
 //!   whether the file is still in its place. `lock_holder`: who has locked it.
@@ -27,6 +28,7 @@ mod chains;
 mod changes;
 mod claim;
 mod connection;
+mod count;
 #[cfg(test)]
 mod damage;
 mod data;

@@ -30,6 +30,9 @@ pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token,
      (SELECT last FROM heads WHERE run = 0), \
      EXISTS (SELECT 1 FROM admissions WHERE run = runs.number AND admissions.token = runs.token AND NOT admitted)";
 
+/// How many rows are read at least to find those that somebody has asked for.
+const AT_LEAST: u32 = 500;
+
 /// A query with its parameters.
 pub(super) struct Question {
     sql: String,
@@ -145,21 +148,32 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     question.and(&format!(" {order} LIMIT ?) LEFT JOIN runs ON runs.number = found {order}"), limit)
 }
 
+/// Whether the stored rows say which runs are in these states. Those that are running, interrupted
+/// or queued may be stored as the same.
+pub(super) fn is_stored(states: &[RunState]) -> bool {
+    let wanted = |state| states.is_empty() || states.contains(&state);
+    let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
+    wanted_of == [true; 3] || wanted_of == [false; 3]
+}
+
 /// The runs that match a filter.
 pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
     let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
-    let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
-    if wanted_of == [true; 3] || wanted_of == [false; 3] {
+    if is_stored(&filter.states) && filter.requested_by.is_none() {
         return page_of(store, filter).await;
     }
-    // The rows do not say which of the three it is. Read on until enough rows are the right one.
+    // The index does not say which of the three it is, or who has asked for it. Read on until
+    // enough rows are the right ones.
     let mut found = Vec::new();
-    let mut page = filter.clone();
+    let mut page = RunFilter { requested_by: None, ..filter.clone() };
+    if filter.requested_by.is_some() {
+        page.limit = page.limit.map(|limit| limit.max(AT_LEAST));
+    }
     loop {
         let rows = page_of(store, &page).await?;
         let full = page.limit.is_some_and(|limit| rows.len() >= limit as usize);
         page.after = rows.last().map(|row| row.cursor(filter.order));
-        found.extend(rows.into_iter().filter(|row| wanted(row.present_state())));
+        found.extend(rows.into_iter().filter(|row| wanted(row.present_state()) && filter.is_requested(&row.info)));
         let limit = filter.limit.map_or(usize::MAX, |limit| limit as usize);
         if !full || found.len() >= limit {
             found.truncate(limit);
@@ -285,6 +299,16 @@ async fn is_missing(store: &SqliteStore, run: i64) -> Result<bool, StoreError> {
 pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?")).give(run_id);
     Ok(runs(store, question).await?.pop())
+}
+
+/// The runs with these ids, which are a JSON array.
+pub(super) fn with_ids(ids: &str) -> Question {
+    Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id IN (SELECT value FROM json_each(?))")).give(ids)
+}
+
+pub(super) async fn runs_by_id(store: &SqliteStore, run_ids: &[String]) -> Result<Vec<RunRow>, StoreError> {
+    let ids = json(&run_ids).map_err(|error| explain(&store.path, Doing::Read, &error))?;
+    runs(store, with_ids(&ids)).await
 }
 
 pub(super) async fn without_run(

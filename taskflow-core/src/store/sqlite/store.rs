@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::schedules::Table;
 use super::{
-    SqliteStore, accounts, admit, append, audit, backfills, changes, claim, data, deliveries, events, pools, read,
-    requests, rollups, schedules, segments, upkeep,
+    SqliteStore, accounts, admit, append, audit, backfills, changes, claim, count, data, deliveries, events, pools,
+    read, requests, rollups, schedules, segments, upkeep,
 };
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
@@ -72,8 +72,16 @@ impl RunStore for SqliteStore {
         store_future(read::find(self, text, limit))
     }
 
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::runs_by_id(self, run_ids))
+    }
+
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         store_future(read::filter(self, filter))
+    }
+
+    fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)> {
+        store_future(count::count(self, filter, most))
     }
 
     fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>> {

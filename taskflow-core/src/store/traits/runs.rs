@@ -62,6 +62,9 @@ pub(crate) trait RunStore: Send + Sync {
     /// The run with this id.
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
+    /// The runs with these ids, in any order. An id that no run has is left out.
+    fn runs_by_id<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, Vec<RunRow>>;
+
     /// The number of the run that was stored last, whether or not it was deleted since; 0 if there
     /// was none.
     fn last_number(&self) -> StoreFuture<'_, i64>;
@@ -73,6 +76,10 @@ pub(crate) trait RunStore: Send + Sync {
 
     /// The runs that match the filter, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
+
+    /// How many runs match the filter, whatever its place, order and limit, and whether there may
+    /// be more: counting ends at `most` runs, or before.
+    fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)>;
 
     /// The run of each DAG that was created last, by the id of the DAG.
     fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>>;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
-use crate::cli::source::Source;
+use crate::cli::source::{Source, segment};
 use crate::journal::Prune;
 use crate::ops::{self, Pruned, RunSummaryDocument};
 
@@ -49,6 +49,17 @@ impl Source {
                 }
             }
             Source::Server(client) => client.send("POST", "/db/prune", &[], &prune_body(prune), token),
+        }
+    }
+
+    /// Deletes a run.
+    pub(in crate::cli) fn prune_run(&self, run: &str) -> Result<Pruned, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::prune_run(&home.journal()?, run)),
+            Source::Server(client) => {
+                let path = format!("/runs/{}", segment(&client.run_name(run)?));
+                client.send("DELETE", &path, &[], &json!({}), None)
+            }
         }
     }
 }

@@ -134,19 +134,32 @@ impl Client {
         most: usize,
     ) -> Result<Vec<T>, CliError> {
         let mut all: Vec<T> = Vec::new();
-        let mut reply = self.good(self.request("GET", path, query, None, &[])?)?;
-        loop {
-            let page: Vec<T> = self.read(&reply.body)?;
+        self.each_page(path, query, &mut |page: Vec<T>| {
             let is_last = page.is_empty() || all.len() + page.len() >= most;
             all.extend(page);
-            let Some(next) = reply.next.filter(|_| !is_last) else { break };
+            Ok(!is_last)
+        })?;
+        all.truncate(most);
+        Ok(all)
+    }
+
+    /// Calls a function with each page of the list at an address below `/api/v1`, until it returns
+    /// `false`.
+    pub(super) fn each_page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        each: &mut dyn FnMut(Vec<T>) -> Result<bool, CliError>,
+    ) -> Result<(), CliError> {
+        let mut reply = self.good(self.request("GET", path, query, None, &[])?)?;
+        loop {
+            let goes_on = each(self.read(&reply.body)?)?;
+            let Some(next) = reply.next.filter(|_| goes_on) else { return Ok(()) };
             let root = format!("{}/api/v1", self.address.base);
             let elsewhere = || self.unreadable(&format!("the next page is at {}", one_line(&next)));
             let path = next.strip_prefix(&*root).ok_or_else(elsewhere)?;
             reply = self.good(self.request("GET", path, &[], None, &[])?)?;
         }
-        all.truncate(most);
-        Ok(all)
     }
 
     /// The text at an address below `/api/v1`.
