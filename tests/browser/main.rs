@@ -52,6 +52,8 @@ mod site;
 #[allow(dead_code, reason = "the tests of the API use the rest")]
 #[path = "../server/home.rs"]
 mod home;
+#[path = "../server/nginx.rs"]
+mod nginx;
 
 mod access;
 mod backfills;
