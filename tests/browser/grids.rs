@@ -141,6 +141,10 @@ fn a_grid_is_used_with_the_keyboard() {
         panic!("`{condition}` does not come true with the key Tab");
     };
     tab_until(is_in);
+    page.press("End");
+    assert_eq!(page.eval("document.activeElement.closest('td')?.matches(':last-child') === true"), true);
+    page.press("Home");
+    assert_eq!(page.eval("document.activeElement.matches('th .name')"), true, "the name of the row");
     for key in ["ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft"] {
         page.press(key);
         assert_eq!(page.eval(is_in), true, "{key} leaves the grid");
