@@ -69,6 +69,16 @@ fn a_page_is_used_with_the_keyboard() {
              return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }})()"
         ));
         assert_eq!(ring, true, "{}", page.eval(&format!("{focused}.outerHTML")));
+        // What has a text is named by it, unless it is a part of the page that scrolls.
+        let name = page.eval(&format!(
+            "(e => e.ariaLabel || e.title || e.labels?.[0]?.innerText || e.querySelector('title')?.textContent \
+             || (e.matches('[tabindex]:not(a)') ? '' : e.innerText))({focused})"
+        ));
+        assert!(
+            name.as_str().is_some_and(|name| !name.trim().is_empty()),
+            "{}",
+            page.eval(&format!("{focused}.outerHTML"))
+        );
         page.press("Tab");
         stops += 1;
     }

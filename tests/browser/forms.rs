@@ -1,6 +1,7 @@
 //! The forms, by hand: what they show is what happens, with scripts and without.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -311,7 +312,7 @@ fn each_type_of_a_parameter_has_its_mistake_at_its_field_and_its_value_in_the_li
 
     // The lines begin with the name of the program, and with curl.
     let built = program("large");
-    let directory = std::path::Path::new(built.get_program()).parent().expect("it lies in a directory");
+    let directory = Path::new(built.get_program()).parent().expect("it lies in a directory");
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
     for (later, line) in (run + 1..).zip(lines) {
         let mut shell = Command::new("sh");

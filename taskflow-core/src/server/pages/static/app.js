@@ -360,7 +360,7 @@ const jump = by => {
 };
 const cell = (event, table) => {
   const at = event.target.closest("td,th"), by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
-    Home: [0, 1, -1], End: [0, -1, table.rows[0].cells.length] }[event.key];
+    Home: [0, 1, -1], End: [0, -1, at?.parentElement.cells.length] }[event.key];
   if (!at || !by) return false;
   let row = at.parentElement.rowIndex, column = by[2] ?? at.cellIndex;
   for (;;) {
