@@ -2,8 +2,11 @@
 
 use std::sync::LazyLock;
 
+use serde_json::json;
 use taskflow_tests::clients::Clients;
+use taskflow_tests::common::eventually;
 
+use crate::home::Service;
 use crate::page::Page;
 use crate::site::{BEGINNINGS, empty, full, walk};
 
@@ -66,6 +69,16 @@ fn a_page_is_used_with_the_keyboard() {
              return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }})()"
         ));
         assert_eq!(ring, true, "{}", page.eval(&format!("{focused}.outerHTML")));
+        // What has a text is named by it, unless it is a part of the page that scrolls.
+        let name = page.eval(&format!(
+            "(e => e.ariaLabel || e.title || e.labels?.[0]?.innerText || e.querySelector('title')?.textContent \
+             || (e.matches('[tabindex]:not(a)') ? '' : e.innerText))({focused})"
+        ));
+        assert!(
+            name.as_str().is_some_and(|name| !name.trim().is_empty()),
+            "{}",
+            page.eval(&format!("{focused}.outerHTML"))
+        );
         page.press("Tab");
         stops += 1;
     }
@@ -106,5 +119,104 @@ fn keys_of_one_character_are_switched_off_and_on_without_a_log_in() {
     assert_eq!(focus_on("main a.name"), true);
     page.press("/");
     assert_eq!(focus_on("main [type=search]"), true);
+    page.assert_clean();
+}
+
+/// A run that has failed twice. Links say to everybody which key leads to them.
+#[test]
+fn keys_select_rows_open_forms_and_lead_to_levels_and_attempts_of_a_log() {
+    let service = empty();
+    let run = service.trigger("hostile", &json!({}));
+    service.wait(run, "failed");
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    let attempts = || {
+        let task = service.json(&format!("/api/v1/runs/{run}/tasks/fails"));
+        task["attempts"].as_array().map_or(0, Vec::len)
+    };
+    eventually("it has run again", || attempts() == 2);
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.open("/runs");
+    page.press("x");
+    assert_eq!(page.count(".pick :checked"), 0, "no row has the focus");
+    page.press("j");
+    page.press("x");
+    assert_eq!(page.count(".pick :checked"), 1);
+    page.press("x");
+    assert_eq!(page.count(".pick :checked"), 0);
+
+    page.open(&format!("/runs/{run}"));
+    page.press("c");
+    page.wait_for("document.querySelector('dialog')?.open === true");
+    let action = page.eval("document.querySelector('dialog form').getAttribute('action')");
+    assert_eq!(action, format!("/runs/{run}/clear"));
+
+    let log = |attempt: u32| format!("/runs/{run}/tasks/fails/{attempt}");
+    page.open(&log(2));
+    let leads_to = |key: &str, address: &str| {
+        page.press(key);
+        page.wait_for(&format!(
+            "location.pathname + location.search === '{address}' && document.readyState === 'complete'"
+        ));
+    };
+    leads_to("[", &log(1));
+    leads_to("]", &log(2));
+    leads_to("4", &format!("{}?level=error", log(2)));
+    leads_to("1", &log(2));
+    page.assert_clean();
+}
+
+/// A part of number 27: live regions do not flood. The title of a run has its state, and is said to
+/// who hears the page. The timer of the page, which counts the seconds, is the test's.
+#[test]
+fn who_hears_a_page_is_told_of_its_state_at_most_every_five_seconds() {
+    /// What was written into regions that are read aloud.
+    const LISTEN: &str = r"(() => {
+        window.heard = [];
+        new MutationObserver(changes => {
+            for (const { target } of changes) {
+                const element = target.closest ? target : target.parentElement;
+                const region = element?.closest('[aria-live], [role=status], [role=alert]');
+                if (region) heard.push(region.textContent);
+            }
+        }).observe(document, { childList: true, characterData: true, subtree: true });
+    })()";
+
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.hasten();
+    let source = "window.setInterval = call => { window.second = call; };";
+    page.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
+    page.open(&format!("/runs/{run}"));
+    page.eval(LISTEN);
+    let heard = || page.strings("heard");
+    let again = |verb: &str| {
+        let answer = service.post(&format!("/api/v1/runs/{run}/{verb}"), &json!({}));
+        assert!((200..300).contains(&answer.status), "{answer:?}");
+    };
+    for tries in 2..=10 {
+        again("retry");
+        page.wait_for(&format!(
+            "document.title.startsWith('✕') \
+             && document.querySelector('tr[data-key=gate] .num').innerText === '{tries}'"
+        ));
+    }
+    service.open_gate();
+    again("retry");
+    page.wait_for("document.title.startsWith('✓')");
+    assert_eq!(heard(), Vec::<String>::new(), "no second is over");
+    page.eval("second()");
+    assert_eq!(heard().len(), 1);
+    std::fs::remove_file(service.directory().join("gate")).expect("it is there");
+    again("clear");
+    page.wait_for("document.title.startsWith('✕')");
+    page.eval("for (let seconds = 0; seconds < 4; seconds++) second()");
+    assert_eq!(heard().len(), 1, "it is too early for another one");
+    page.eval("second()");
+    let heard = heard();
+    let signs: Vec<&str> = heard.iter().filter_map(|title| title.split(' ').next()).collect();
+    assert_eq!(signs, ["✓", "✕"], "the states of then, and none in between: {heard:?}");
     page.assert_clean();
 }

@@ -5,6 +5,7 @@ use taskflow_tests::common::eventually;
 
 use crate::home::Service;
 use crate::page::Page;
+use crate::site::large;
 
 /// A part of number 10.
 #[test]
@@ -119,4 +120,85 @@ fn days_of_the_calendar_become_a_backfill_that_is_watched_and_changed_by_dialogs
     page.wait_for("document.querySelector('.sub').innerText.startsWith('cancelled')");
     assert_eq!(page.count("main .actions a"), 0, "nothing is left to do");
     plain.assert_clean();
+}
+
+/// A part of number 10: of five days two have no run, one succeeded, one failed and one runs.
+#[test]
+fn the_form_of_a_backfill_counts_the_slots_of_each_fate_and_does_what_it_says() {
+    let service = large(&["retried=1"]);
+    let body = json!({ "dag": "loads", "slots": ["2026-01-02/2026-01-04"], "limit": 3 });
+    assert_eq!(service.post("/api/v1/backfills", &body).status, 201);
+    // By the day: the number of its run, and the state.
+    let run_of = |day: u32| {
+        let runs = service.json("/api/v1/runs?dag=loads");
+        let of_day = format!("2026-01-{day:02}T00:00:00Z");
+        let mut runs = runs.as_array().expect("a list").iter().filter(|run| run["logical_date"] == of_day);
+        runs.next().map(|run| (run["number"].clone(), run["state"].clone()))
+    };
+    let has_state = |day: u32, state: &str| run_of(day).is_some_and(|(_, known)| known == state);
+    eventually("they have ended or run", || {
+        has_state(2, "success") && has_state(3, "failed") && has_state(4, "running")
+    });
+    let page = Page::new(service.address);
+    page.hasten();
+    let (new, again) = ("has no run yet", "run again: its run is cleared");
+    let left = |count: u32, why: &str| format!("{count} left alone: {why}");
+    let runs = left(1, "its run has not ended");
+    let all = [
+        ("missing", vec![format!("2 new: {new}"), left(2, "has a run"), runs.clone()], "Run 2 slots"),
+        ("all", vec![format!("2 new: {new}"), format!("2 {again}"), runs.clone()], "Run 4 slots"),
+        (
+            "failed",
+            vec![left(2, "has no run"), left(1, "its run has not failed"), format!("1 {again}"), runs],
+            "Run 1 slot",
+        ),
+    ];
+    for (scope, fates, button) in all {
+        page.open(&format!("/dags/loads/backfill?from=2026-01-01&to=2026-01-05&scope={scope}"));
+        assert!(page.text(".preview h2").starts_with("5 slots"), "{}", page.text(".preview h2"));
+        assert_eq!(page.texts(".fates .state span"), fates, "{scope}");
+        assert_eq!(page.texts(".form button.primary"), [button], "{scope}");
+    }
+    // The last one: only what has failed runs again.
+    let attempts = |day: u32| {
+        let (number, _) = run_of(day).expect("it has a run");
+        let task = service.json(&format!("/api/v1/runs/{number}/tasks/load"));
+        task["attempts"].as_array().map_or(0, Vec::len)
+    };
+    page.follow(".form button.primary");
+    assert_eq!(page.address(), "/backfills/2");
+    page.wait_for("document.querySelector('.sub').innerText.startsWith('done')");
+    assert_eq!([2, 3, 4].map(attempts), [1, 2, 1]);
+    assert!(run_of(1).is_none() && run_of(5).is_none(), "those without a run are left alone");
+
+    // What is pending is cancelled, and what runs goes on.
+    page.open("/dags/loads/backfill?from=2026-02-04&to=2026-02-09&limit=1");
+    page.follow(".form button.primary");
+    let third = page.address();
+    let active = || service.json(&format!("/api/v1{third}"))["active"].as_array().map_or(0, Vec::len);
+    eventually("the first one runs", || active() == 1);
+    page.open(&format!("{third}/cancel"));
+    page.follow(".form button.danger");
+    page.wait_for("document.querySelector('.sub').innerText.startsWith('cancelled')");
+    let in_february = || {
+        let runs = service.json("/api/v1/runs?dag=loads");
+        let runs = runs.as_array().expect("a list").iter();
+        let runs = runs.filter(|run| run["logical_date"].as_str().is_some_and(|date| date.starts_with("2026-02")));
+        runs.map(|run| run["state"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(in_february(), ["running"], "it goes on");
+    service.open_gate();
+    eventually("it has ended", || in_february() == ["success"]);
+    page.assert_clean();
+}
+
+/// A parameter with the name of a flag: the form showed `--limit` of the backfill in its place.
+#[test]
+fn the_command_of_a_backfill_has_the_flag_of_a_parameter_with_the_name_of_another() {
+    let service = large(&["retried=1"]);
+    let page = Page::new(service.address);
+    page.open("/dags/loads/backfill?from=2026-01-01&limit=2&p.limit=7");
+    let command = page.text(".steps code");
+    assert!(command.contains("--limit 2 --param-limit=7"), "{command}");
+    page.assert_clean();
 }

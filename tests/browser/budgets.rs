@@ -108,7 +108,8 @@ fn median(times: usize, measure: impl FnMut(usize) -> f64) -> String {
     all.get(times / 2).map(|median| format!("{median:.0}")).unwrap_or_default()
 }
 
-fn number(variable: &str, otherwise: usize) -> usize {
+/// The number in a variable of the environment.
+pub(crate) fn number(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).map_or(otherwise, |number| number.parse().expect("it is a number"))
 }
 

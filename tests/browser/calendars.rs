@@ -41,11 +41,14 @@ fn slots_stand_at_their_day_and_time_where_clocks_change() {
         let slots: Vec<&jiff::Timestamp> = slots.iter().filter(in_month).collect();
         assert!(slots.len() >= 28, "{slots:?}");
         // The days are those of the schedule, whichever zone somebody has chosen for times.
-        for (choice, of_times) in [("schedule", zone), ("utc", "UTC")] {
+        for (choice, of_times) in [("schedule", zone), ("utc", "UTC"), ("mine", "UTC")] {
             page.open(&format!("/dags/{dag}/calendar?month={month}&tz={choice}"));
             assert!(page.text("h2 .zoned").contains(zone), "{}", page.text("h2 .zoned"));
             let expected: Vec<String> = slots.iter().map(|&&at| local(at, zone, "%Y-%m-%d %H:%M")).collect();
             assert_eq!(page.strings(SHOWN), expected, "{dag} in {month} in {of_times}");
+            let days = page.texts(".month .date");
+            assert!((28..=31).contains(&days.len()), "{days:?}");
+            assert!(days.iter().zip(1..).all(|(text, day)| *text == day.to_string()), "{choice}: {days:?}");
             let titles =
                 page.strings("Array.from(document.querySelectorAll('.month .slot span[title]'), e => e.title)");
             for (title, &&at) in titles.iter().zip(&slots) {

@@ -1,12 +1,15 @@
 //! The forms, by hand: what they show is what happens, with scripts and without.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use taskflow_tests::binaries::program;
 
 use crate::home::Service;
 use crate::page::Page;
-use crate::site::empty;
+use crate::site::{empty, large};
 
 /// The tasks of a run by their states, as the API has them.
 fn states(service: &Service, run: i64) -> Vec<(String, String)> {
@@ -235,5 +238,88 @@ fn a_run_is_started_by_the_form_and_mistakes_are_shown_at_their_fields() {
     service.wait(run, "success");
     page.open("/runs");
     assert_eq!(page.texts("main tbody .name").first().map(String::as_str), Some("mapped"));
+    page.assert_clean();
+}
+
+/// What the tasks of a run of `typed` were given.
+fn given(service: &Service, run: i64) -> [Value; 2] {
+    service.wait(run, "success");
+    ["counts_of", "words_of"].map(|task| service.json(&format!("/api/v1/runs/{run}/values/{task}")))
+}
+
+/// Number 11: a number in a range, a fraction, a text with a pattern, a day, a time and a list, all
+/// of them wrong and then right. The lines on the page start the same run.
+#[test]
+fn each_type_of_a_parameter_has_its_mistake_at_its_field_and_its_value_in_the_lines_that_are_shown() {
+    const WRONG: [(&str, [&str; 2]); 6] = [
+        ("count", ["ten", "10"]),
+        ("share", ["half", "0,5"]),
+        ("code", ["A1", "a11"]),
+        ("day", ["2026-02-30", "today"]),
+        ("at", ["noon", "2026-01-31T25:00:00Z"]),
+        ("tables", ["1, 2", "70000"]),
+    ];
+    const RIGHT: [(&str, &str); 6] = [
+        ("count", "7"),
+        ("share", "0.25"),
+        ("code", "b2"),
+        ("day", "2026-02-28"),
+        ("at", "2026-01-31T06:00:00Z"),
+        ("tables", "3\n65535"),
+    ];
+
+    let service = large(&["retried=1"]);
+    let page = Page::new(service.address);
+    page.open("/dags/typed/trigger");
+    let field = |name: &str| format!("[name='p.{name}']");
+    let value = |name: &str| page.eval(&format!("document.querySelector(\"{}\").value", field(name)));
+    for attempt in 0..2 {
+        for (name, wrong) in WRONG {
+            page.fill(&field(name), wrong[attempt]);
+        }
+        page.follow(".form button.primary");
+        // The browser says on its console that the answer was 422.
+        assert!(page.problems().iter().all(|problem| problem.contains("422")));
+        assert!(page.text(".banner.bad").contains("6 fields are not valid"), "{}", page.text("main"));
+        for (name, wrong) in WRONG {
+            let help = page.eval(&format!(
+                "(e => e.getAttribute('aria-invalid') === 'true' && \
+                 document.getElementById(e.getAttribute('aria-describedby')).querySelector('.bad-text').innerText)\
+                 (document.querySelector(\"{}\"))",
+                field(name)
+            ));
+            assert!(help.as_str().is_some_and(|help| !help.is_empty()), "{name}: {help}");
+            assert_eq!(value(name), wrong[attempt], "what was typed stays");
+        }
+    }
+    assert_eq!(service.json("/api/v1/runs?dag=typed"), json!([]), "nothing has run");
+
+    for (name, right) in RIGHT {
+        page.eval(&format!("document.querySelector(\"{}\").value = {}", field(name), json!(right)));
+    }
+    page.eval("document.querySelector(\"[name='p.dry']\").value = 'true'");
+    page.follow(".form button[formmethod=get]");
+    assert_eq!(page.count("[aria-invalid]"), 0, "{}", page.text("main"));
+    for (name, right) in RIGHT {
+        assert_eq!(value(name), right, "the preview keeps it");
+    }
+    let lines = page.texts(".steps code");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    page.follow(".form button.primary");
+    let run: i64 = page.address().trim_start_matches("/runs/").parse().expect("a run");
+    let expected = given(&service, run);
+    assert_eq!(expected, [json!("7 0.25 [3, 65535]"), json!("b2 true 2026-02-28 2026-01-31T06:00:00Z")]);
+
+    // The lines begin with the name of the program, and with curl.
+    let built = program("large");
+    let directory = Path::new(built.get_program()).parent().expect("it lies in a directory");
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
+    for (later, line) in (run + 1..).zip(lines) {
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &line]).env("PATH", &path).stdin(Stdio::null()).output();
+        let output = output.expect("a shell starts");
+        assert!(output.status.success(), "{line}: {output:?}");
+        assert_eq!(given(&service, later), expected, "{line}");
+    }
     page.assert_clean();
 }

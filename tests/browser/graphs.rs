@@ -98,6 +98,31 @@ fn a_task_of_a_large_graph_is_found_with_what_is_near_it_and_its_state_is_live()
     page.assert_clean();
 }
 
+/// A part of number 17: the box of a closed group has the state of its tasks that needs attention.
+#[test]
+fn the_state_of_a_closed_group_is_live_and_no_box_moves() {
+    let service = large(&["warehouse=3"]);
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/runs/1");
+    let places = "Array.from(document.querySelectorAll('.graph g.task'), node => { \
+                  const { x, y, width, height } = node.getBBox(); \
+                  return [node.dataset.task, x, y, width, height].join(' '); })";
+    let before = page.strings(places);
+    let area = page.eval(
+        "Array.from(document.querySelectorAll('.graph g.task[data-task^=area]')) \
+         .find(node => node.dataset.state === 'success').dataset.task",
+    );
+    let area = area.as_str().expect("most groups have no failure");
+    page.eval("window.isFirst = true");
+    let mark = json!({ "state": "failed", "tasks": [format!("{area}.step_12")] });
+    assert_eq!(service.post("/api/v1/runs/1/mark", &mark).status, 200);
+    page.wait_for(&format!("document.querySelector('.graph g.task[data-task={area}]').dataset.state === 'failed'"));
+    assert_eq!(page.strings(places), before);
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
+}
+
 /// The milliseconds from the start of a run to a time in its document.
 fn millis(run: &Value, at: &Value) -> f64 {
     let parse = |value: &Value| value.as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");

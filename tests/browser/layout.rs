@@ -51,19 +51,37 @@ fn no_page_of_a_large_run_scrolls_sideways_at_320_pixels() {
     }
 }
 
-/// A part of number 27: forced colours.
+/// The marks and the cells of grids whose glyph does not stand out from its ground with the colours
+/// that a user has chosen for all pages.
+const UNSEEN: &str = r"
+(() => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    Object.assign(probe.style, { forcedColorAdjust: 'none', color: 'CanvasText', backgroundColor: 'Canvas' });
+    const { color, backgroundColor } = getComputedStyle(probe);
+    probe.remove();
+    const marks = Array.from(document.querySelectorAll('main .mark'), mark =>
+        [mark, getComputedStyle(mark).stroke, getComputedStyle(mark.querySelector('rect')).fill]);
+    const cells = Array.from(document.querySelectorAll('.grid tbody td svg'), cell =>
+        [cell, getComputedStyle(cell).stroke, getComputedStyle(cell).backgroundColor]);
+    return [...marks, ...cells].map(([element, glyph, ground]) =>
+        glyph === color && ground === backgroundColor ? '' : `${glyph} on ${ground}: ${element.outerHTML.slice(0, 160)}`)
+        .filter(words => words);
+})()";
+
+/// A part of number 27: forced colours. The glyph of a failure was black on dark red.
 #[test]
-fn a_state_is_seen_in_forced_colours() {
+fn every_state_is_seen_in_forced_colours() {
     let service = full();
     let page = Page::new(service.address);
     page.media("forced-colors", "active");
-    page.open("/runs/1");
-    assert_eq!(page.eval("matchMedia('(forced-colors: active)').matches"), true);
-    let colours = page.strings(
-        "(() => { const mark = document.querySelector('h1 .mark'); \
-         return [getComputedStyle(mark).stroke, getComputedStyle(mark.querySelector('rect')).fill]; })()",
-    );
-    assert_ne!(colours[0], colours[1], "the glyph and its ground");
+    let mut marks = 0;
+    for path in ["/runs/1", "/runs", "/dags/hostile", "/dags/daily_report/grid", "/backfills/1"] {
+        page.open(path);
+        assert_eq!(page.eval("matchMedia('(forced-colors: active)').matches"), true);
+        assert_eq!(page.strings(UNSEEN), Vec::<String>::new(), "{path}");
+        marks += page.count("main .mark, .grid tbody td svg");
+    }
+    assert!(marks > 20, "only {marks}");
 }
 
 /// A part of number 27: reduced motion.

@@ -7,7 +7,7 @@ use crate::page::Page;
 use crate::site::empty;
 
 /// How often a page changes while a person uses it.
-const CHANGES: u64 = 50;
+const CHANGES: u64 = 100;
 
 /// What a person has done with a page.
 const HANDS: &str = r"
@@ -101,7 +101,7 @@ fn a_page_that_changes_often_does_not_grow() {
     };
     (0..5).for_each(turn);
     let before = page.cost();
-    (5..5 + CHANGES).for_each(turn);
+    (5..5 + CHANGES / 2).for_each(turn);
     let after = page.cost();
     assert!(after.nodes <= before.nodes + 50, "{before:?} {after:?}");
     assert!(after.listeners <= before.listeners + 5, "{before:?} {after:?}");

@@ -139,6 +139,39 @@ fn a_log_of_50_000_lines_is_found_and_read_in_parts() {
     page.assert_clean();
 }
 
+/// A part of number 14: the 150,000th line of a log of 200,000.
+#[test]
+fn a_line_far_inside_a_log_of_200_000_lines_is_found_linked_and_marked() {
+    let service = large(&["talking=1"]);
+    let page = Page::new(service.address);
+    let log = "/runs/1/tasks/talk/1";
+    page.open(log);
+    assert_eq!(page.text("#lines"), "200000 lines");
+    assert_eq!(page.eval("window.find('line=150000')"), false, "it is left out");
+    // A part with as many lines as a page has.
+    page.open(&format!("{log}?from=140001&to=160000"));
+    assert_eq!(page.count(".line"), 20_000);
+    assert_eq!(page.eval("window.find('line=150000')"), true, "in a chunk that has not been drawn");
+    let found = page.eval("getSelection().anchorNode.parentElement.closest('.line').id");
+    assert_eq!(found, "L150000");
+    // The server finds what is not loaded. The number of the line leads to it.
+    page.fill("[name=q]", "line=77777");
+    page.follow(".find button");
+    assert_eq!(page.texts(".line .tx"), ["read a row of the landing zone line=77777"]);
+    page.follow(".line .no");
+    assert_eq!(page.eval("location.hash"), "#L77777");
+    // A link to a line, as somebody sends it.
+    page.open(&format!("{log}?lines=150000#L150000"));
+    assert_eq!(page.texts(".line.chosen .tx"), ["read a row of the landing zone line=150000"]);
+    page.wait_for(
+        "(() => { const r = document.querySelector('.line.chosen').getBoundingClientRect(); \
+         return r.top >= 0 && r.bottom <= innerHeight; })()",
+    );
+    let ground = |css: &str| page.eval(&format!("getComputedStyle(document.querySelector('{css}')).backgroundColor"));
+    assert_ne!(ground(".line.chosen"), ground(".line:not(.chosen)"), "the line is marked");
+    page.assert_clean();
+}
+
 /// Number 14.
 #[test]
 fn the_browser_finds_the_lines_that_are_shown_and_the_server_the_others() {

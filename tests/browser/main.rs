@@ -31,7 +31,8 @@
 //! 24. A log-out ends all tabs; rights that are taken away are gone from open pages.
 //! 25. Who may look at one DAG is shown no action, and nothing of other DAGs.
 //! 26. What people write is never a part of a page's code.
-//! 27. The rules of axe, tabs, reflow, large text, forced colours, reduced motion.
+//! 27. The rules of axe, tabs, reflow, large text, forced colours, reduced motion, and how much is
+//!     read aloud.
 //! 28. The families of states differ for all eyes.
 //! 29. Pages are live below a base path, and through proxies.
 //! 30. A page that changes often does not grow.
@@ -52,6 +53,8 @@ mod site;
 #[allow(dead_code, reason = "the tests of the API use the rest")]
 #[path = "../server/home.rs"]
 mod home;
+#[path = "../server/nginx.rs"]
+mod nginx;
 
 mod access;
 mod backfills;

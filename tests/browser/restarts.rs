@@ -4,6 +4,7 @@ use serde_json::json;
 use taskflow_tests::common::eventually;
 
 use crate::home::Service;
+use crate::nginx::Nginx;
 use crate::page::Page;
 use crate::proxy::Proxy;
 
@@ -79,4 +80,41 @@ fn a_page_behind_a_proxy_that_holds_streams_back_asks_for_itself() {
     page.wait_for("document.querySelector('#live').textContent === '◌ every 5 s'");
     assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
     page.assert_clean();
+}
+
+/// A part of number 29: nginx as it is without `proxy_buffering off`, which compresses all that it
+/// passes on and ends what is silent for 30 seconds.
+#[test]
+fn a_page_below_a_base_path_is_live_through_nginx_that_compresses_streams() {
+    let service = Service::with(&["--bind", "127.0.0.1:0", "--base-path", "/team/dags"]);
+    let nginx = Nginx::start(|address| {
+        format!(
+            "server {{\nlisten {address};\ngzip on;\ngzip_types *;\ngzip_min_length 1;\n\
+             location /team/dags/ {{\nproxy_pass http://{};\nproxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\";\nproxy_set_header Host $http_host;\n\
+             proxy_buffering on;\nproxy_read_timeout 30s;\n}}\n}}\n",
+            service.address
+        )
+    });
+    let page = Page::new(nginx.address);
+    page.hasten();
+    page.open("/team/dags/runs");
+    // The clock of the page stands still, so it never asks for itself: what it learns, the stream
+    // has told.
+    page.eval("(() => { window.isFirst = true; window.clock = Date.now(); Date.now = () => window.clock; })()");
+    page.wait_for("document.querySelector('#live').dataset.state === 'on'");
+    for count in 1..=3 {
+        assert_eq!(service.post("/team/dags/api/v1/dags/greeting/runs", &json!({})).status, 201);
+        page.wait_for(&format!("document.querySelectorAll('main tbody tr').length === {count}"));
+    }
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
+    // The stream did come compressed.
+    let other = page.beside();
+    other.open("/team/dags/runs");
+    let coding = other.eval(
+        "fetch('/team/dags/api/v1/stream?topics=runs').then(answer => { \
+         const coding = answer.headers.get('content-encoding'); answer.body.cancel(); return coding; })",
+    );
+    assert_eq!(coding, "gzip");
 }

@@ -1,5 +1,8 @@
 //! Times on pages.
 
+use serde_json::json;
+use taskflow_tests::common::eventually;
+
 use crate::page::Page;
 use crate::site::{BEGINNINGS, full, walk};
 
@@ -48,4 +51,68 @@ fn a_page_does_not_depend_on_the_zone_and_the_language_of_the_browser() {
     let here = absolute(here);
     assert!(!here.is_empty());
     assert_eq!(here, absolute(elsewhere));
+}
+
+/// The instants of a page.
+const INSTANTS: &str = "Array.from(document.querySelectorAll('main time'), time => time.dateTime)";
+
+/// The times of a page that are wrong in Kathmandu, whose clock is 5 h 45 min ahead all year.
+const WRONG_IN_KATHMANDU: &str = r"
+Array.from(document.querySelectorAll('main time:not(.ago)'), time => {
+    const text = time.textContent.trim(), local = new Date(Date.parse(time.dateTime) + 20700000);
+    if (!time.dateTime.includes('T')) return text === String(+time.dateTime.slice(-2)) ? '' : 'another day: ' + time.outerHTML;
+    if (text === local.toISOString().slice(11, 19)) return '';
+    const [, day, year, clock] = /^(\d+ \w+)( \d{4})? (\d\d:\d\d) GMT\+5:45$/.exec(text) ?? [];
+    const shown = Date.parse(`${day} ${year ?? local.getUTCFullYear()} ${clock} UTC`);
+    return local - shown >= 0 && local - shown < 60000 ? '' : 'another time: ' + time.outerHTML;
+}).filter(words => words)";
+
+/// A part of number 20: each page in the zone of its schedule, of the browser and in UTC.
+#[test]
+fn the_choice_of_a_zone_changes_no_instant_of_any_page() {
+    let service = full();
+    // What has not ended then waits for a person, or for an hour.
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let zones = Page::new(service.address);
+    zones.call("Emulation.setTimezoneOverride", json!({ "timezoneId": "Asia/Kathmandu" }));
+    let mut in_own_zone = 0;
+    let mut look = |path: &str| {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let mut in_zone = |zone: &str| {
+            zones.open(&format!("{path}{sign}tz={zone}"));
+            assert_eq!(zones.strings(WRONG), Vec::<String>::new(), "{path} in {zone}");
+            if zone == "mine" {
+                assert_eq!(zones.strings(WRONG_IN_KATHMANDU), Vec::<String>::new(), "{path}");
+                let of_schedule = u64::from(path.contains("/calendar"));
+                assert_eq!(zones.count("h2 .zoned"), of_schedule, "{path}: the times are in another zone");
+                in_own_zone += zones.count("main time:not(.ago)");
+            }
+            zones.strings(INSTANTS)
+        };
+        let mut all = || ["schedule", "mine", "utc"].map(&mut in_zone);
+        let is_same = |[one, other, last]: &[Vec<String>; 3]| one == other && other == last;
+        let mut seen = all();
+        if !is_same(&seen) {
+            // A slot may have come meanwhile, but not twice.
+            seen = all();
+        }
+        assert!(is_same(&seen), "{path}: {seen:#?}");
+    };
+    let walker = Page::new(service.address);
+    walk(&walker, &BEGINNINGS, &mut look);
+    assert!(in_own_zone > 50, "only {in_own_zone} times");
+
+    // The switch of a page does the same without loading it again.
+    let page = Page::new(service.address);
+    page.open("/dags/daily_report");
+    page.eval("window.isFirst = true");
+    let (before, texts) = (page.strings(INSTANTS), page.texts("main time:not(.ago)"));
+    for zone in ["mine", "utc", "schedule"] {
+        page.click("#zone");
+        page.wait_for(&format!("document.body.dataset.tz === '{zone}'"));
+        assert_eq!(page.strings(INSTANTS), before, "{zone}");
+        assert_eq!(page.texts("main time:not(.ago)") == texts, zone == "schedule", "{zone}");
+    }
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
 }

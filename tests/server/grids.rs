@@ -106,7 +106,7 @@ fn the_grid_has_a_column_for_each_run_and_a_row_for_each_task() {
     let found = page(&service, "/dags/mapped/grid?task=TOT");
     assert!(found.contains(">total</a>") && !found.contains(">square</a>"), "{found}");
     let none = page(&service, "/dags/mapped/grid?until=2020-01-01");
-    assert!(none.contains("There are no runs and no slots up to then"), "{none}");
+    assert!(none.contains("There are no runs or slots up to then"), "{none}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn slots_have_their_fates_their_times_and_filters() {
     }
     let history = page(&service, "/dags/daily/slots?show=history");
     assert!(history.contains("paused by") && !history.contains("href=\"/runs/1\""), "{history}");
-    assert!(page(&service, "/dags/daily/slots?show=lost").contains("No slot is like this"));
+    assert!(page(&service, "/dags/daily/slots?show=lost").contains("No slot matches"));
     let none = service.get("/dags/greeting/slots");
     assert!(none.status == 404 && none.body.contains("neither a schedule nor event parameters"), "{none:?}");
 }

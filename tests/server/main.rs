@@ -19,6 +19,7 @@ mod hooks;
 mod hostile_json;
 mod limits;
 mod metrics;
+mod nginx;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod openapi;

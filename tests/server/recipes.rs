@@ -1,15 +1,15 @@
 //! The files of `docs/operations.md`: nginx proxies with them, and systemd accepts them.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use taskflow_tests::common::{PATIENCE, eventually};
-use tempfile::TempDir;
+use taskflow_tests::common::PATIENCE;
 
 use crate::home::{Response, Service};
+use crate::nginx::{Nginx, is_installed};
 
 /// The blocks of code of the chapter that are in this language.
 fn blocks(language: &str) -> Vec<String> {
@@ -20,58 +20,21 @@ fn blocks(language: &str) -> Vec<String> {
     parts.map(|part| part.split("\n```").next().unwrap_or_default().to_owned() + "\n").collect()
 }
 
-fn is_installed(program: &str) {
-    let found = Command::new(program).arg("--version").output().or_else(|_| Command::new(program).arg("-v").output());
-    assert!(
-        found.is_ok(),
-        "this test needs `{program}`: `cargo xtask test` installs it, or `apt-get install` on Debian"
-    );
-}
-
-/// nginx with a server of the chapter, without its certificate.
-struct Nginx {
-    child: Child,
-    address: SocketAddr,
-    _directory: TempDir,
-}
-
 impl Nginx {
-    /// Starts it before `service`. `more` are further lines of its location.
+    /// nginx with a server of the chapter, without its certificate, before `service`. `more` are
+    /// further lines of its location.
     fn before(service: &Service, more: &str) -> Self {
-        is_installed("nginx");
-        let directory = tempfile::tempdir().expect("temporary directories can be made");
-        // Another program may take the port before nginx does; then nginx ends, and says so.
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
         let server = blocks("nginx").remove(0);
         assert!(server.contains("listen              443 ssl http2;") && server.contains("    }\n}\n"), "{server}");
-        let server: String = server
-            .replace("443 ssl http2", &address.to_string())
-            .replace("127.0.0.1:8090", &service.address.to_string())
-            .replace("    }\n}\n", &format!("{more}    }}\n}}\n"))
-            .lines()
-            .filter(|line| !line.trim().starts_with("ssl_"))
-            .fold(String::new(), |text, line| text + line + "\n");
-        let root = directory.path().display();
-        let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let places: String = places.iter().map(|name| format!("{name}_temp_path {root}/{name};\n")).collect();
-        let text = format!(
-            "daemon off;\nmaster_process off;\npid {root}/pid;\nerror_log stderr warn;\nevents {{}}\n\
-             http {{\naccess_log off;\n{places}{server}}}\n"
-        );
-        let file = directory.path().join("nginx.conf");
-        std::fs::write(&file, &text).expect("temporary files can be written");
-        let nginx = |flags: &[&str]| {
-            let mut nginx = Command::new("nginx");
-            nginx.args(flags).arg("-p").arg(directory.path()).arg("-c").arg(&file).stdin(Stdio::null());
-            nginx
-        };
-        let checked = nginx(&["-t", "-q"]).output().expect("it starts");
-        assert!(checked.status.success(), "{text}{}", String::from_utf8_lossy(&checked.stderr));
-        let child = nginx(&[]).stdout(Stdio::null()).spawn().expect("it starts");
-        eventually("nginx listens", || TcpStream::connect(address).is_ok());
-        Nginx { child, address, _directory: directory }
+        Nginx::start(|address| {
+            server
+                .replace("443 ssl http2", &address.to_string())
+                .replace("127.0.0.1:8090", &service.address.to_string())
+                .replace("    }\n}\n", &format!("{more}    }}\n}}\n"))
+                .lines()
+                .filter(|line| !line.trim().starts_with("ssl_"))
+                .fold(String::new(), |text, line| text + line + "\n")
+        })
     }
 
     fn connect(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
@@ -90,13 +53,6 @@ impl Nginx {
         let mut answer = Vec::new();
         self.connect(method, path, headers, body).read_to_end(&mut answer).expect("it answers");
         Response::parse(&answer)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

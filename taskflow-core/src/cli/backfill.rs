@@ -9,7 +9,7 @@ use super::grid::{Cell, Column, Table};
 use super::source::{BackfillAsked, Source};
 use super::terminal::Terminal;
 use super::{args, flags, format, run_args};
-use crate::dag::DagDef;
+use crate::dag::{DagDef, taken_flags_of_backfill};
 use crate::ops::{self, BackfillPreview, BackfillTotals, StartedBackfill};
 use crate::schedule::{BackfillOrder, BackfillRequest, BackfillScope, FutureSlots, SlotRange, Zone};
 
@@ -55,8 +55,7 @@ pub(super) fn limit() -> Arg {
 
 /// Names that no parameter can have as a flag of `backfill`.
 pub(super) fn taken() -> Vec<&'static str> {
-    let own = ["missing", "failed", "all", "order", "seed", "limit", "as-one-run", "reason", "by", "dry-run", "token"];
-    args::taken().into_iter().chain(own).collect()
+    taken_flags_of_backfill()
 }
 
 pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {

@@ -24,6 +24,13 @@ pub(crate) const TAKEN_FLAGS: [&str; 17] = [
     "sync",
 ];
 
+/// The same for `backfill`.
+#[cfg(any(all(feature = "cli", feature = "sqlite"), feature = "server"))]
+pub(crate) fn taken_flags_of_backfill() -> Vec<&'static str> {
+    let own = ["missing", "failed", "all", "order", "seed", "limit", "as-one-run", "reason", "by", "dry-run", "token"];
+    TAKEN_FLAGS.into_iter().chain(own).collect()
+}
+
 /// The names of the flags of parameters, without the dashes. Those that clash with `taken` are
 /// renamed.
 pub(crate) fn flag_names(params: &[ParamDef], taken: &[&str]) -> Vec<String> {

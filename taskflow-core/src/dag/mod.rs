@@ -57,6 +57,8 @@ pub use def::{Dag, DagDef, DagEvents, DagFn, DagInputs, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};
 pub use explicit::DagBuilder;
+#[cfg(any(all(feature = "cli", feature = "sqlite"), feature = "server"))]
+pub(crate) use flag_names::taken_flags_of_backfill;
 #[cfg(any(feature = "cli", feature = "server"))]
 pub(crate) use flag_names::{TAKEN_FLAGS, flag_names};
 pub use group::{Group, group};

@@ -19,4 +19,15 @@ impl Action {
     pub(crate) fn direct(words: &'static str, href: String) -> Action {
         Action { words, href, is_direct: true }
     }
+
+    /// The key that opens its form; empty for those without one. No key acts at once.
+    pub(crate) fn key(&self) -> &'static str {
+        match self.words {
+            "Trigger…" => "t",
+            "Pause…" => "p",
+            "Clear…" => "c",
+            "Mark…" => "m",
+            _ => "",
+        }
+    }
 }

@@ -28,7 +28,7 @@ use super::reply::{Asked, Page, request};
 use super::slot_table::{SlotMark, SlotTable};
 use super::times::{Clock, took};
 use super::trigger;
-use crate::dag::{DagDef, ParamDef};
+use crate::dag::{DagDef, ParamDef, flag_names, taken_flags_of_backfill};
 use crate::ops::{self, BackfillPreview, OpsError};
 use crate::schedule::{BackfillError, BackfillOrder, BackfillRequest, BackfillScope, Recurrence, SlotRange};
 use crate::server::acting::Acting;
@@ -284,8 +284,8 @@ impl<'v> Form<'v> {
         if !values.get("as_one_run").is_empty() {
             line.push("--as-one-run".to_owned());
         }
-        for param in &self.params {
-            let flag = param.name.trim_start_matches('_').replace('_', "-");
+        let flags = flag_names(&self.params, &taken_flags_of_backfill());
+        for (param, flag) in self.params.iter().zip(flags) {
             let texts = trigger::texts(param, values).unwrap_or_default();
             line.extend(texts.into_iter().map(|text| format!("--{flag}={text}")));
         }

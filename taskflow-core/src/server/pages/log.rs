@@ -316,6 +316,17 @@ impl LogPage {
         }
     }
 
+    /// The key that leads to an attempt: the one before or after that which is shown.
+    fn key_of(&self, attempt: &Filter) -> &'static str {
+        let shown = self.attempts.iter().position(|known| known.is_chosen);
+        let this = self.attempts.iter().position(|known| known.href == attempt.href);
+        match (this, shown) {
+            (Some(this), Some(shown)) if this + 1 == shown => "[",
+            (Some(this), Some(shown)) if this == shown + 1 => "]",
+            _ => "",
+        }
+    }
+
     /// Whether its links to lines lead to addresses, not to places of the page.
     fn leads_away(&self) -> bool {
         self.is_search || self.chosen.is_some()

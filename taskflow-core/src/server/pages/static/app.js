@@ -89,7 +89,7 @@ const morph = (old, now) => {
   while (at) { const next = at.nextSibling; at.remove(); at = next; }
 };
 
-// --- Times: those relative to now go on, others are shown in the chosen zone.
+// --- Times: those relative to now go on, others are shown in the chosen zone. A day has none.
 let skew = 0;
 const coarse = seconds => seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min`
   : seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
@@ -111,7 +111,7 @@ const inZone = (date, timeZone, year) => {
 };
 const zones = () => {
   if (document.body.dataset.tz !== "mine") return;
-  for (const time of $$("main time[datetime]:not(.ago)")) {
+  for (const time of $$("main time[datetime*=T]:not(.ago)")) {
     const own = time.dataset.text ||= time.textContent;
     const shown = inZone(new Date(time.dateTime), undefined, /\d{4}/.test(own));
     write(time, /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text);
@@ -130,7 +130,7 @@ const turn = () => {
 // --- Live: one stream for a visible tab says that something on the page has changed. Then the page
 // is read again and morphed, at most five times a second.
 let { live: topics, after, base } = document.body.dataset, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
-let held = false, missed = 0, lostAt = 0, heard, delay = 1000, retry;
+let held = false, missed = 0, lostAt = 0, heard, delay = 1000, retry, said = document.title, silence = 0;
 const indicate = () => {
   const mark = $("#live");
   if (!mark) return;
@@ -141,7 +141,7 @@ const indicate = () => {
     : heard < Date.now() - 15000 ? ["lost", "◌ every 5 s"] : ["on", later ? "● live, changes wait" : "● live"];
   write(mark, text);
   mark.dataset.state = state;
-  mark.setAttribute("aria-pressed", held);
+  mark.ariaPressed = held;
 };
 const show = now => {
   later = false;
@@ -149,7 +149,7 @@ const show = now => {
   morph($("main"), $("main", now));
   document.body.dataset.tz = now.body.dataset.tz;
   write($("#zone"), $(".zone span", now)?.textContent ?? "");
-  if (document.title !== now.title) { document.title = now.title; write($("#say"), now.title); }
+  document.title = now.title;
   zones(); ago(); follow();
 };
 const refresh = async () => {
@@ -286,7 +286,7 @@ const modal = (...nodes) => {
     });
   }
   dialog.replaceChildren(...nodes);
-  dialog.setAttribute("aria-label", $("h1", dialog).textContent);
+  dialog.ariaLabel = $("h1", dialog).textContent;
   if (!dialog.open) dialog.showModal();
 };
 const send = event => {
@@ -338,7 +338,7 @@ const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", 
 const keysAreOff = () => root.dataset.keys === "off";
 const keyWords = () => `Single-key shortcuts are ${keysAreOff() ? "off" : "on"}`;
 const legend = () => {
-  const marks = new Map($$(".mark[aria-label]").map(mark => [mark.getAttribute("aria-label"), mark]));
+  const marks = new Map($$(".mark[aria-label]").map(mark => [mark.ariaLabel, mark]));
   const states = [...marks].map(([words, mark]) => make("li", {}, mark.cloneNode(true), ` ${words}`));
   modal(make("h1", {}, "Keys and marks"), document.importNode($("#keys").content, true),
     make("ul", { className: "legend" }, ...states), make("button", { textContent: keyWords(), onclick: event => {
@@ -359,9 +359,10 @@ const jump = by => {
   $(".no", hits[hit])?.focus({ preventScroll: true });
 };
 const cell = (event, table) => {
-  const at = event.target.closest("td,th"), by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  const at = event.target.closest("td,th"), by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
+    Home: [0, 1, -1], End: [0, -1, at?.parentElement.cells.length] }[event.key];
   if (!at || !by) return false;
-  let row = at.parentElement.rowIndex, column = at.cellIndex;
+  let row = at.parentElement.rowIndex, column = by[2] ?? at.cellIndex;
   for (;;) {
     row += by[0]; column += by[1];
     const next = table.rows[row]?.cells[column];
@@ -385,28 +386,27 @@ const keys = event => {
   if (dialog?.open || keysAreOff()) return;
   if (event.timeStamp - going < 1500 && PLACES[event.key]) { going = 0; location.assign(base + PLACES[event.key]); return; }
   const log = $("#log"), graph = $(".graph svg");
-  const link = name => $(`main a[rel=${name}]`)?.click();
   const action = {
     "/": () => $("main [type=search]")?.focus(), g: () => { going = event.timeStamp; }, "?": legend,
-    j: () => step(1), k: () => step(-1),
-    ".": () => $("main .actions a,main .actions button")?.focus(), "[": () => link("prev"), "]": () => link("next"),
+    j: () => step(1), k: () => step(-1), x: () => $("tr:focus-within [type=checkbox]")?.click(),
+    ".": () => $("main .actions a,main .actions button")?.focus(),
     z: turn, T: theme,
     n: () => jump(1), N: () => jump(-1), G: () => log && toEnd(), f: () => log ? toEnd() : graph && whole(graph),
     0: () => log ? scrollTo(0, 0) : graph && whole(graph), "+": () => graph && zoom(graph, 0.8), "-": () => graph && zoom(graph, 1.25),
     " ": topics && !target.closest?.("a,button,summary,[tabindex]") && hold,
   }[event.key];
   if (action) { event.preventDefault(); action(); }
+  // Links have the others.
+  else $$("main [aria-keyshortcuts]").find(link => link.ariaKeyShortcuts === event.key)?.click();
 };
 
 const begin = () => {
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
   if (Math.abs(made) > 5000) skew = made;
-  const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
+  const tool = (id, textContent, title, onclick, ariaLabel) => make("button", { id, textContent, title, onclick, ariaLabel });
   const zone = $(".zone span")?.textContent ?? "";
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
-    tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme), tool("help", "?", "Keys and marks (?)", legend)));
-  $("#help")?.setAttribute("aria-label", "Keys and marks");
-  $("#theme")?.setAttribute("aria-label", "Theme");
+    tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme, "Theme"), tool("help", "?", "Keys and marks (?)", legend, "Keys and marks")));
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);
   addEventListener("focusin", event => { if (event.target.matches(".grid a")) rove(document, event.target.href); });
@@ -430,6 +430,8 @@ const begin = () => {
     // A stream is never silent for so long: a proxy keeps it for itself.
     if (source && heard < Date.now() - 20000) { heard += 5000; changed(); }
     ago(); indicate();
+    // Whoever hears the page is told of its title, with the state, at most every five seconds.
+    if (--silence < 0 && said !== document.title) { write($("#say"), said = document.title); silence = 4; }
     if (later && !lostAt && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
   }, 1000);
 };
