@@ -53,6 +53,39 @@ fn a_run_whose_process_died_is_resumed_by_the_service() {
     assert_eq!(service.stop(), Some(0));
 }
 
+/// Three services die while the first of two runs of a backfill is in its second task. It was
+/// refused from then on, and the backfill waited for it.
+#[test]
+fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
+    let home = Home::new();
+    let held = format!("{}.2025-01-01", home.hold().display());
+    std::fs::write(&held, "").expect("temporary files can be written");
+    assert_eq!(home.call(&["backfill", "days", "2025-01-01/2025-01-02"]).code, Some(0));
+    let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
+    let labelled = || {
+        let status = home.call(&["status", "1", "--output", "json"]);
+        let tasks = (status.code == Some(0)).then(|| status.json()["tasks"].clone()).unwrap_or_default();
+        tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == "labelled").cloned())
+    };
+    for deaths in 0..3 {
+        let service = home.serve("days");
+        let runs = |task: Value| task["state"] == "running" && attempts(&task) == deaths + 1;
+        eventually("it runs", || labelled().is_some_and(runs));
+        service.kill();
+    }
+    std::fs::remove_file(held).expect("it is there");
+    let service = home.serve("days");
+    eventually("the backfill ends", || {
+        home.call(&["backfills", "show", "1", "--output", "json"]).json()["state"] == "done"
+    });
+    assert_eq!(service.stop(), Some(0));
+    let runs: Vec<Value> = home.runs("days").into_iter().map(|run| run["state"].clone()).collect();
+    assert_eq!(runs, ["success", "failed"]);
+    let why = home.call(&["status", "1"]).stdout;
+    assert!(why.contains("its process has died 3 times while it ran"), "{why}");
+    assert_eq!(home.call(&["retry", "1"]).code, Some(0), "somebody may try it again");
+}
+
 /// Ctrl-C releases the run: a person wants it to wait.
 #[test]
 fn a_run_that_somebody_interrupted_is_left_to_that_person() {

@@ -125,13 +125,13 @@ fn the_page_of_runs_leads_to_the_files_of_what_it_shows() {
 fn the_page_of_runs_says_how_many_runs_match_on_each_of_its_pages() {
     let service = service();
     for (query, count) in [
-        ("", "3 runs. All as "),
-        ("?dag=greeting", "2 runs. All as "),
-        ("?state=failed", "1 run. All as "),
+        ("", "3 runs. Download all as "),
+        ("?dag=greeting", "2 runs. Download all as "),
+        ("?state=failed", "1 run. Download all as "),
         // Behind the newest run, and of the whole list.
-        ("?after=3", "3 runs. All as "),
-        ("?dag=greeting&type=manual&after=3", "2 runs. All as "),
-        ("?state=success&since=2000-01-01&logical_since=2000-01-01&after=3", "2 runs. All as "),
+        ("?after=3", "3 runs. Download all as "),
+        ("?dag=greeting&type=manual&after=3", "2 runs. Download all as "),
+        ("?state=success&since=2000-01-01&logical_since=2000-01-01&after=3", "2 runs. Download all as "),
     ] {
         let page = service.get(&format!("/runs{query}")).body;
         assert!(page.contains(&format!("<span class=\"soft\">{count}")), "{query}: {page}");
@@ -140,7 +140,7 @@ fn the_page_of_runs_says_how_many_runs_match_on_each_of_its_pages() {
     let created = service.call(&["tokens", "create", "few", "--role", "viewer", "--dags", "greeting"]);
     let bearer = format!("Bearer {}", created.stdout.trim());
     let seen = service.send("GET", "/runs?after=3", &[("authorization", &bearer)], "");
-    assert!(seen.body.contains("2 runs. All as "), "{seen:?}");
+    assert!(seen.body.contains("2 runs. Download all as "), "{seen:?}");
 }
 
 /// The three runs were created today. The page had no field for a time.

@@ -42,7 +42,7 @@ pub async fn resume(journal: &Journal, run: &str, durability: Durability) -> Res
 }
 
 /// As [`resume`]. With `backfill`, the run counts among those of backfills.
-pub(crate) async fn resume_for(
+pub(super) async fn resume_for(
     journal: &Journal,
     run: &str,
     durability: Durability,

@@ -125,7 +125,7 @@ impl RunQueue {
         async move {
             match is_reprocessed {
                 true => None,
-                false => Some(ops::resume_for(&journal, &run, durability, is_backfill).await),
+                false => Some(ops::resume_unattended(&journal, &run, durability, is_backfill).await),
             }
         }
     }
