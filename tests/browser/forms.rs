@@ -14,14 +14,14 @@ use crate::site::{empty, large};
 /// The tasks of a run by their states, as the API has them.
 fn states(service: &Service, run: i64) -> Vec<(String, String)> {
     let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
-    let text = |task: &serde_json::Value, name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    let text = |task: &Value, name: &str| task[name].as_str().unwrap_or_default().to_owned();
     tasks.as_array().expect("a list").iter().map(|task| (text(task, "id"), text(task, "state"))).collect()
 }
 
 /// How many attempts each task of a run has, as the API has them.
 fn attempts(service: &Service, run: i64) -> BTreeMap<String, usize> {
     let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
-    let of = |task: &serde_json::Value| {
+    let of = |task: &Value| {
         let id = task["id"].as_str().unwrap_or_default().to_owned();
         (id, task["attempts"].as_array().map_or(0, Vec::len))
     };
@@ -29,7 +29,7 @@ fn attempts(service: &Service, run: i64) -> BTreeMap<String, usize> {
 }
 
 /// The only entry of the audit trail about an action on a run.
-fn audited(service: &Service, run: i64, action: &str) -> serde_json::Value {
+fn audited(service: &Service, run: i64, action: &str) -> Value {
     let trail = service.json(&format!("/api/v1/audit?run={run}&action={action}"));
     match trail["entries"].as_array().map(Vec::as_slice) {
         Some([entry]) => entry.clone(),

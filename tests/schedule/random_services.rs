@@ -437,8 +437,12 @@ impl Life {
             let schedule = schedule.expect("a schedule");
             self.builds.push(Build { dag, timetable, schedule, is_served: false, begin: None });
         }
-        if self.rng.bool() {
-            self.serve();
+        match self.rng.u8(..4) {
+            0 | 1 => self.serve(),
+            // Somebody uses the new build before a service has it.
+            2 if self.is_paused(dag) => self.unpause(dag),
+            2 => self.pause(dag),
+            _ => {}
         }
     }
 

@@ -80,10 +80,29 @@ fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     });
     assert_eq!(service.stop(), Some(0));
     let runs: Vec<Value> = home.runs("days").into_iter().map(|run| run["state"].clone()).collect();
-    assert_eq!(runs, ["success", "failed"]);
+    assert_eq!(runs, ["failed", "success"]);
     let why = home.call(&["status", "1"]).stdout;
     assert!(why.contains("its process has died 3 times while it ran"), "{why}");
     assert_eq!(home.call(&["retry", "1"]).code, Some(0), "somebody may try it again");
+}
+
+/// The process of the run dies while the next slot waits. The slot was said to start when a service
+/// is running.
+#[test]
+fn a_slot_that_waits_for_an_interrupted_run_says_so_with_the_next_step() {
+    let home = held();
+    let service = home.serve("seconds");
+    let waits = || {
+        let slots = home.call(&["slots", "seconds", "--output", "json"]).json();
+        let slots = slots.as_array().expect("a list").clone();
+        slots.into_iter().find(|slot| slot["fate"] == "waiting").map(|slot| slot["reason"].clone())
+    };
+    eventually("a slot waits", || waits().is_some());
+    assert_eq!(waits().expect("a slot"), "a run is active");
+    service.kill();
+    let number = &home.runs("seconds")[0]["number"];
+    let next_step = format!("if no service resumes it, `resume {number}` or `cancel {number}`");
+    assert_eq!(waits().expect("a slot"), format!("run {number} was interrupted and goes on first; {next_step}"));
 }
 
 /// Ctrl-C releases the run: a person wants it to wait.

@@ -286,31 +286,6 @@ fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
     }
 }
 
-/// The run of the first slot takes longer than the time to the second one, and its process dies.
-/// The second slot was said to start when a service is running, or to wait for a success.
-#[test]
-fn a_slot_that_waits_for_an_interrupted_run_says_so_with_the_next_step() {
-    let mut service = Test::service()
-        .dag_with(tidal {}, |test| test.takes(extract {}, 90 * MINUTE))
-        .dag_with(in_order {}, |test| test.takes(extract {}, 30 * HOUR));
-    let reason = |service: &ServiceTest, dag: &str| {
-        let waiting = service.slots(dag).into_iter().find(|slot| slot.fate == "waiting");
-        waiting.expect("a slot waits").reason
-    };
-    service.at("2026-01-01T22:30:00Z").run_until("2026-01-03T00:10:00Z");
-    let last = |service: &ServiceTest, dag: &str| service.runs(dag).pop().expect("a run");
-    let previous = last(&service, "in_order").info.run_id;
-    assert_eq!(reason(&service, "tidal"), "a run is active");
-    assert_eq!(reason(&service, "in_order"), format!("the run {previous} has not succeeded"));
-    service.crash();
-    let number = last(&service, "tidal").number;
-    let next_step = format!("if no service resumes it, `resume {number}` or `cancel {number}`");
-    assert_eq!(reason(&service, "tidal"), format!("run {number} was interrupted and goes on first; {next_step}"));
-    let number = last(&service, "in_order").number;
-    let next_step = format!("if no service resumes it, `resume {number}`");
-    assert_eq!(reason(&service, "in_order"), format!("the run {previous} was interrupted; {next_step}"));
-}
-
 #[dag(schedule = every("20m"), overlap = "allow", max_active_runs = 3)]
 fn threefold(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)

@@ -8,7 +8,7 @@ use super::schedules::asking;
 use crate::base::{ErrorKind, Timestamp};
 use crate::journal::{Journal, RunSummary, StoredBackfill};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{ActiveSlot, FailedRun, Schedule, ScheduleState, Situation, Waits, step};
+use crate::schedule::{ActiveSlot, Decision, FailedRun, Schedule, ScheduleState, Situation, Step, Waits, step};
 use crate::store::{RunFilter, RunOrder};
 
 /// By DAG, why its runs cannot be read.
@@ -256,9 +256,14 @@ pub(super) async fn waits(
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };
-    let waits = asking(|| step(schedule, Some(state), &situation).waits)?;
-    if matches!(waits, Some(Waits::ForRoom { .. } | Waits::Paused)) {
-        return Ok(PendingWaits { waits, interrupted: None });
+    // If the step starts one of them, the others wait for that one only then.
+    let waits = |situation: &Situation| {
+        let Step { waits, decisions, .. } = step(schedule, Some(state), situation);
+        waits.filter(|_| !decisions.iter().any(|decision| matches!(decision, Decision::Start { .. })))
+    };
+    let waiting = asking(|| waits(&situation))?;
+    if matches!(waiting, Some(Waits::ForRoom { .. } | Waits::Paused)) {
+        return Ok(PendingWaits { waits: waiting, interrupted: None });
     }
     let states = vec![RunState::Interrupted];
     let run_types = vec![RunType::Scheduled];
@@ -266,14 +271,14 @@ pub(super) async fn waits(
     // One that is damaged is reported elsewhere.
     let mut interrupted = journal.runs(&filter).await.unwrap_or_default();
     interrupted.retain(|run| !backfilled.contains(&run.info.run_id));
-    let ahead = match &waits {
+    let ahead = match &waiting {
         Some(Waits::ForPrevious { run }) => interrupted.iter().find(|interrupted| interrupted.info.run_id == *run),
         _ => {
             let situation = Situation { active: active + interrupted.len() as u32, ..situation };
-            let resumed = asking(|| step(schedule, Some(state), &situation).waits)?;
+            let resumed = asking(|| waits(&situation))?;
             interrupted.iter().min_by_key(|run| run.number).filter(|_| resumed.is_some())
         }
     };
     let interrupted = ahead.map(|run| run.number);
-    Ok(PendingWaits { waits, interrupted })
+    Ok(PendingWaits { waits: waiting, interrupted })
 }
