@@ -26,6 +26,8 @@
 //! 4. A suspect that returns is none any more. The one that kills is the only running task, so a
 //!    task with three deaths that was alone at the last one is the cause: the run is not resumed,
 //!    and the error has the name of the task.
+//! 5. Nobody waits for the refusal of a service, so it fails the task and resumes the run: the run
+//!    ends, its callbacks tell of it, and what waits for its place starts.
 //!
 //! The runs of a process are counted each on its own: a task of another run in the same process can
 //! be the cause.
@@ -43,11 +45,12 @@ use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
+use super::task_filter::TaskFilter;
 use super::task_history::TaskHistory;
-use crate::base::Timestamp;
+use crate::base::{Failure, Timestamp};
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
+use crate::run::{Entry, GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -65,17 +68,24 @@ impl Journal {
     /// DAG, or a stored value does not fit the DAG any more. The state of the run has not changed
     /// then.
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
-        self.resume_for(run, false).await
+        let row = self.row(run).await?;
+        let plan = dag_of(&row.info)?.plan()?;
+        let adopted = self.adopt_row(&row, Some(&plan)).await?;
+        adopted.refuse_deadly()?;
+        adopted.resume_plan(&plan, self.now()).await
     }
 
-    /// As [`Journal::resume`]. With `backfill`, the run counts among those of backfills whatever
-    /// its type is.
-    pub(crate) async fn resume_for(&self, run: &str, backfill: bool) -> Result<RunRequest<()>, JournalError> {
+    /// As [`Journal::resume`], for a service: a task that kills its process fails, and the run goes
+    /// on. With `backfill`, the run counts among those of backfills whatever its type is.
+    pub(crate) async fn resume_unattended(&self, run: &str, backfill: bool) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
-        adopted.refuse_deadly()?;
+        match adopted.refuse_deadly() {
+            Err(JournalError::Deadly { tasks, deaths, .. }) => adopted.fail_deadly(tasks, deaths).await?,
+            harmless => harmless?,
+        }
         adopted.resume_plan(&plan, self.now()).await
     }
 
@@ -135,6 +145,23 @@ impl AdoptedRun {
             Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
             None => Ok(()),
         }
+    }
+
+    /// Stores the failure of tasks that kill their process, as if an attempt of each had returned
+    /// it, so that the callbacks tell of it and the retries of the run count.
+    async fn fail_deadly(&mut self, tasks: Vec<String>, deaths: u32) -> Result<(), JournalError> {
+        let chain = vec![format!("its process has died {deaths} times while it ran")];
+        let failure = Arc::new(Failure::Error { chain, retryable: false });
+        let (now, history) = (self.journal.now(), &self.history);
+        let places = TaskFilter::tasks(tasks).of(history)?;
+        let numbers = history.numbers_of(&places);
+        let entries = places.iter().zip(numbers).map(|(&place, task)| {
+            let last = history.tasks[place as usize].attempts.last();
+            let (attempt, took) = last.map_or((0, 0), |last| (last.number, now.nanos_since(last.started)));
+            (Entry::Failed { task, attempt, took, failure: Arc::clone(&failure), retry: None }, None)
+        });
+        let entries = entries.collect();
+        self.append(entries, self.edited_state()).await
     }
 
     /// As [`Journal::resume`].

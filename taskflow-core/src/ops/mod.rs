@@ -10,7 +10,6 @@
 //! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
 //! | `start` | Starts or queues a run: [`draft`], [`draft_of_interval`], [`start()`], [`trigger()`]. |
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
-//! | `resume_unattended` | The same for a service: a task with which several processes have died fails. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]; [`preview_clear`], [`clear_previewed`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`], [`preview_retry`], [`retry_previewed`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`], [`preview_mark`], [`mark_previewed`]. |
@@ -109,7 +108,6 @@ mod reason;
 mod replay;
 mod respondents;
 mod resume;
-mod resume_unattended;
 mod retry;
 mod run_events;
 mod run_export;
@@ -204,8 +202,8 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 #[cfg(feature = "server")]
 pub(crate) use respondents::Respondent;
+pub(crate) use resume::resume_unattended;
 pub use resume::{interrupted, resume};
-pub(crate) use resume_unattended::resume_unattended;
 pub use retry::{preview_retry, retry, retry_previewed};
 pub use run_events::{NeighbourRun, RunEvents, run_events};
 pub use run_export::{RunListFormat, RunPages};

@@ -37,18 +37,24 @@ pub async fn interrupted(journal: &Journal) -> Result<Vec<RunSummary>, OpsError>
 pub async fn resume(journal: &Journal, run: &str, durability: Durability) -> Result<RunRequest<()>, OpsError> {
     let trail = Trail::of_run(journal, Action::Resume, run, "").await;
     changed(trail.journal(), json!({}), json!({ "state": RunState::Running }));
-    let resumed = resume_for(trail.journal(), run, durability, false).await;
+    let resumed = trail.journal().resume(run).await.map_err(OpsError::from);
+    let resumed = resumed.map(|request| request.durability(stored(durability)));
     trail.end_with_start(resumed).await
 }
 
-/// As [`resume`]. With `backfill`, the run counts among those of backfills.
-pub(super) async fn resume_for(
+/// As [`resume`], for a service: a task with which several processes have died fails, so that the
+/// run ends and its callbacks tell of it. With `backfill`, the run counts among those of backfills.
+///
+/// # Errors
+///
+/// As [`resume`].
+pub(crate) async fn resume_unattended(
     journal: &Journal,
     run: &str,
     durability: Durability,
     backfill: bool,
 ) -> Result<RunRequest<()>, OpsError> {
-    Ok(journal.resume_for(run, backfill).await?.durability(stored(durability)))
+    Ok(journal.resume_unattended(run, backfill).await?.durability(stored(durability)))
 }
 
 /// Continues a run that is claimed already.
