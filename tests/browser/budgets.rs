@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::Value;
 
 use crate::home::Service;
 use crate::page::Page;
@@ -102,10 +103,58 @@ fn assert_small(service: &Service, path: &str) {
 }
 
 /// The median of what is measured, in milliseconds; nothing if it is not measured.
-fn median(times: usize, measure: impl FnMut(usize) -> f64) -> String {
-    let mut all: Vec<f64> = (0..times).map(measure).collect();
-    all.sort_by(f64::total_cmp);
+pub(crate) fn median(times: usize, measure: impl FnMut(usize) -> f64) -> String {
+    let all = sorted((0..times).map(measure));
     all.get(times / 2).map(|median| format!("{median:.0}")).unwrap_or_default()
+}
+
+pub(crate) fn sorted(all: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut all: Vec<f64> = all.into_iter().collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// The milliseconds that something takes.
+pub(crate) fn millis<T>(measured: impl FnOnce() -> T) -> f64 {
+    let start = Instant::now();
+    let _ = measured();
+    start.elapsed().as_secs_f64() * 1_000.0
+}
+
+/// A point in time that the API names, in milliseconds since 1970.
+pub(crate) fn instant(time: &Value) -> f64 {
+    let time: jiff::Timestamp = time.as_str().and_then(|time| time.parse().ok()).expect("a time");
+    time.as_microsecond() as f64 / 1_000.0
+}
+
+/// Begins a table of measures. The line that names the test has not ended.
+pub(crate) fn table() {
+    println!("\n| what | measured | budget |\n|---|---|---|");
+}
+
+pub(crate) fn row(what: &str, measured: &str, budget: &str) {
+    println!("| {what} | {measured} | {budget} |");
+}
+
+/// When a page that was just opened painted something, in milliseconds since 1970; and how long
+/// that took.
+pub(crate) fn painted(page: &Page) -> (f64, f64) {
+    let paint = "performance.getEntriesByType('paint').find(entry => entry.name === 'first-contentful-paint')";
+    page.wait_for(&format!("{paint} !== undefined"));
+    let took = page.eval(&format!("{paint}.startTime")).as_f64().unwrap_or_default();
+    (page.eval("performance.timeOrigin").as_f64().unwrap_or_default() + took, took)
+}
+
+/// The server with the whole fixture, and the number of runs of its grid: the next one has the
+/// elements, the one after that the long log. Its home is made once for all measures.
+pub(crate) fn whole() -> (Service, usize) {
+    let runs = number("TASKFLOW_GRID_RUNS", 50);
+    (large(&[&format!("warehouse={runs}"), "elements=1", "talking=1"]), runs)
+}
+
+/// How often something is measured.
+pub(crate) fn times() -> usize {
+    number("TASKFLOW_TIMES", 9)
 }
 
 /// The number in a variable of the environment.
@@ -116,8 +165,7 @@ pub(crate) fn number(variable: &str, otherwise: usize) -> usize {
 #[test]
 #[ignore = "it measures times, and makes a home of 50 runs"]
 fn the_cost_of_pages() {
-    let (runs, times) = (number("TASKFLOW_GRID_RUNS", 50), number("TASKFLOW_TIMES", 9));
-    let service = large(&[&format!("warehouse={runs}"), "elements=1", "talking=1"]);
+    let ((service, runs), times) = (whole(), times());
     let dags = thousand();
     let (elements, talking) = (runs + 1, runs + 2);
     let of_dags = ["/".to_owned(), "/dags".to_owned()].map(|path| (&dags, path));
@@ -137,15 +185,11 @@ fn the_cost_of_pages() {
         format!("/runs/{talking}/tasks/talk/1?from=1&to=20000"),
     ];
     let pages = pages.map(|path| (&service, path)).into_iter().chain(of_dags);
-    println!("| page | bytes | compressed | elements | requests, cold | warm | server, ms | first paint, ms |");
+    println!("\n| page | bytes | compressed | elements | requests, cold | warm | server, ms | first paint, ms |");
     println!("|---|---|---|---|---|---|---|---|");
     for (service, path) in pages {
         let body = service.get(&path).body;
-        let server = median(times, |_| {
-            let start = Instant::now();
-            let _ = service.get(&path);
-            start.elapsed().as_secs_f64() * 1_000.0
-        });
+        let server = median(times, |_| millis(|| service.get(&path)));
         let page = Page::new(service.address);
         let open = || {
             let from = page.count_events();
@@ -155,11 +199,9 @@ fn the_cost_of_pages() {
         let (cold, warm) = (open(), open());
         // An image paints nothing that is measured.
         let is_page = page.eval("document.contentType") == "text/html";
-        let paint = "performance.getEntriesByType('paint').find(entry => entry.name === 'first-contentful-paint')";
         let painted = median(if is_page { times } else { 0 }, |_| {
             open();
-            page.wait_for(&format!("{paint} !== undefined"));
-            page.eval(&format!("{paint}.startTime")).as_f64().unwrap_or_default()
+            painted(&page).1
         });
         println!(
             "| `{path}` | {} | {} | {} | {cold} | {warm} | {server} | {painted} |",
@@ -167,5 +209,16 @@ fn the_cost_of_pages() {
             compressed(&body),
             page.count("*"),
         );
+    }
+    // What pages share, as it is sent.
+    table();
+    let page = Page::new(service.address);
+    page.open("/runs/1");
+    let files = "performance.getEntriesByType('resource').filter(file => file.name.includes('/static/'))";
+    for file in
+        page.strings(&format!("{files}.map(file => `${{new URL(file.name).pathname}} | ${{file.encodedBodySize}}`)"))
+    {
+        let (path, bytes) = file.split_once(" | ").expect("a size");
+        row(&format!("`{path}`"), &format!("{bytes} bytes compressed"), "script 6 KB, style 8 KB, glyphs 3 KB");
     }
 }

@@ -316,6 +316,12 @@ impl Service {
         eventually(&format!("run {run} is {state}"), || self.json(&format!("/api/v1/runs/{run}"))["state"] == state);
     }
 
+    /// The id of its process.
+    #[allow(dead_code, reason = "the tests of the pages use it")]
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it is running");
     }

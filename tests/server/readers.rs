@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Instant;
 
 use serde_json::json;
 use taskflow_tests::common::eventually;
@@ -57,43 +56,4 @@ fn two_hundred_readers_are_told_the_end_and_those_who_do_not_read_hold_nothing_u
         let told = read_until(reader, &format!("\"run\":{last},"));
         assert!(told.contains(&format!("\"run\":{run},")), "{told}");
     }
-}
-
-/// The milliseconds of a run of a list of 1,000 elements.
-fn millis(service: &Service) -> f64 {
-    let start = Instant::now();
-    let run = service.trigger("mapped", &json!({ "count": 1_000 }));
-    eventually("it ends", || service.json(&format!("/api/v1/runs/{run}"))["state"] == "failed");
-    start.elapsed().as_secs_f64() * 1_000.0
-}
-
-#[test]
-#[ignore = "it measures times"]
-fn the_cost_of_readers() {
-    let times = std::env::var("TASKFLOW_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(9);
-    let directory = tempfile::tempdir().expect("temporary directories can be made");
-    let service = Service::of("pages", directory, &["--bind", "127.0.0.1:0"]);
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    millis(&service);
-    // By turns, so that both see the same load of the machine.
-    for _ in 0..times {
-        alone.push(millis(&service));
-        let readers: Vec<TcpStream> = (0..READERS).map(|_| ask(&service, "/api/v1/stream")).collect();
-        for reader in &readers {
-            let mut reader = reader.try_clone().expect("a socket has several handles");
-            std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
-        }
-        beside.push(millis(&service));
-        for reader in readers {
-            let _ = reader.shutdown(std::net::Shutdown::Both);
-        }
-    }
-    for all in [&mut alone, &mut beside] {
-        all.sort_by(f64::total_cmp);
-    }
-    println!(
-        "a run of 1,000 elements: {:.0} ms alone, {:.0} ms beside {READERS} readers",
-        alone[times / 2],
-        beside[times / 2]
-    );
 }
