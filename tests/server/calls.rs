@@ -348,6 +348,24 @@ fn one_run_that_has_ended_is_deleted_with_its_files() {
     assert_eq!(numbers(), [endless]);
 }
 
+/// Two runs of another process. A file is where the artifacts of the first should be. Whoever
+/// deleted the second was answered with 503, because of the files of the first.
+#[test]
+fn the_deletion_of_one_run_does_not_fail_with_the_files_of_another() {
+    let service = Service::new();
+    for _ in 0..2 {
+        service.call(&["run", "greeting"]);
+    }
+    let id = service.json("/api/v1/runs/1")["run_id"].as_str().expect("an id").replace(':', "%3A");
+    let artifacts = service.home().join("artifacts");
+    std::fs::create_dir_all(&artifacts).expect("directories can be made");
+    std::fs::write(artifacts.join(id), "text").expect("files can be written");
+    let delete = |run: i64| service.send("DELETE", &format!("/api/v1/runs/{run}"), &[], "");
+    delete(1).assert_problem(503, "; the next `db prune` tries again; deleted: 1 run");
+    let deleted = delete(2);
+    assert_eq!((deleted.status, deleted.json()), (200, json!({"pruned": 1, "events": 0})), "{deleted:?}");
+}
+
 /// Two runs, of which the second ends after the preview. `If-Match` was not looked at.
 #[test]
 fn a_prune_with_the_token_of_its_preview_deletes_exactly_what_that_has_shown() {

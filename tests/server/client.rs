@@ -233,6 +233,20 @@ fn a_run_is_named_by_its_number_its_id_a_part_of_it_or_last() {
     assert_eq!((none.code, &*none.stderr), (Some(2), "error: there is no run `nobody`; `runs` lists them\n"));
 }
 
+/// A run that triggers three others, which are newer. `last` was one of these, with a service only.
+#[test]
+fn the_last_run_is_the_newest_that_no_task_has_triggered() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let service = Service::of("cli_shown", directory, &["--bind", "127.0.0.1:0"]);
+    let run = service.trigger("parent", &json!({}));
+    service.wait(run, "success");
+    let newest = service.json("/api/v1/runs?limit=1")[0]["run_type"].clone();
+    assert_eq!(newest, "triggered");
+    let here = service.call_of("cli_shown", &["status", "last", "--output", "json"]).json();
+    let there = good(&service, &["status", "last", "--output", "json"]).json();
+    assert_eq!((&here["number"], &there["number"]), (&json!(run), &json!(run)));
+}
+
 #[test]
 fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
     let service = Service::new();

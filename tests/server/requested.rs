@@ -94,6 +94,13 @@ fn the_page_shows_what_somebody_has_asked_for_and_changes_no_others() {
     ] {
         assert!(page.contains(kept), "{kept}: {page}");
     }
+    // Each change of any run would have it look at many runs again.
+    assert!(!page.contains("data-live") && service.get("/runs").body.contains(" data-live=\"runs\""), "{page}");
+    // The last page is run 1, which is not of the token. It was a dead end.
+    let last = service.get("/runs?by=ci&after=2").body;
+    for kept in ["No older run matches.", "<a rel=\"prev\" aria-keyshortcuts=\"[\" href=\"/runs?by=ci\">Newest</a>"] {
+        assert!(last.contains(kept), "{kept}: {last}");
+    }
     let form = service.get("/runs:clear?of=all&by=ci&which=all").body;
     assert!(form.contains("of 1 run"), "{form}");
     assert!(service.get("/runs?by=nobody").body.contains("No run matches."));

@@ -80,9 +80,14 @@ fn the_page_shows_warnings_and_errors_if_nothing_is_searched_for() {
     assert_has(&shown, &["2 lines of 1 task match", ">fails</a>", "&lt;script&gt;"]);
     assert!(!shown.contains("<script>alert"), "{shown}");
     assert!(!shown.contains(">All levels<"), "{shown}");
+    // Keys mean the same levels as in the log of an attempt.
+    assert_has(&shown, &["aria-keyshortcuts=\"3\">Warnings<", "aria-keyshortcuts=\"4\">Errors<"]);
     let silent = service.trigger("skipping", &json!({}));
     service.wait(silent, "success");
     let shown = page(&service, &format!("/runs/{silent}/log"));
     assert_has(&shown, &["No task of this run has logged a warning or an error."]);
-    assert_has(&page(&service, &format!("/runs/{run}/log?q=alert")), &[">All levels<", "<span class=\"found\">alert"]);
+    assert_has(
+        &page(&service, &format!("/runs/{run}/log?q=alert")),
+        &["aria-keyshortcuts=\"1\">All levels<", "<span class=\"found\">alert"],
+    );
 }

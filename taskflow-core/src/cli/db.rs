@@ -117,9 +117,12 @@ fn deleted(done: Pruned, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
     if args::wants_json(matches) {
         return run_args::print_json(&done, terminal);
     }
-    let Pruned { pruned, events, audit, .. } = done;
+    let Pruned { pruned, events, audit, files_left, .. } = done;
     let vacuum = if pruned + events + audit > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
     terminal.note(&format!("{} deleted{vacuum}", counts(pruned, events, audit)));
+    if files_left {
+        terminal.note("files of the run are left, which its process still has; the next `db prune` deletes them");
+    }
     Ok(Exit::Success)
 }
 

@@ -158,4 +158,41 @@ mod tests {
         assert!(files.iter().all(|file| !file.exists()));
         assert_eq!(store.left_files().await.unwrap(), [""; 0]);
     }
+
+    /// A run is deleted whose process still has its id, and then has not. Whoever has deleted it
+    /// was not told that its files were left.
+    #[tokio::test]
+    async fn files_of_a_deleted_run_are_left_as_long_as_its_process_has_them() {
+        let home = tempfile::tempdir().unwrap();
+        // Two journals of one home stand for two processes.
+        let (journal, other) = (Journal::open(home.path()).await.unwrap(), Journal::open(home.path()).await.unwrap());
+        let dag: Dag<()> = Dag::draw("daily", |dag| {
+            dag.add("ends", |_| Ok(()));
+        })
+        .unwrap();
+        let mut info = RunInfo::manual("daily", Timestamp::EPOCH);
+        info.run_id = "again".to_owned();
+        let request = RunRequest::<()>::of_plan(Arc::clone(dag.plan()), info, Params::default()).journal(&other);
+        assert_eq!(request.await.unwrap().state(), RunState::Success);
+        let log = home.path().join("logs/again/ends/1.jsonl");
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        std::fs::write(&log, b"text").unwrap();
+        let store = &other.inner.store;
+        // Whoever had it last has it for a moment after the end.
+        let held = loop {
+            match store.hold_id("again").await.unwrap() {
+                Some(held) => break held,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
+        assert!(journal.delete_left_files_of("again").await.unwrap());
+        assert!(log.exists());
+        drop(held);
+        while journal.delete_left_files_of("again").await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!log.exists());
+        assert!(!journal.delete_left_files_of("never stored").await.unwrap());
+    }
 }

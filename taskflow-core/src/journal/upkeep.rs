@@ -67,8 +67,9 @@ impl Journal {
 
     /// Deletes those of some runs that have ended, with their values, logs and artifacts, and adds
     /// to `gone` how many, also if it fails. Whoever has interrupted runs deleted cancels them
-    /// first, and calls [`delete_left_files`](Journal::delete_left_files) afterwards: that says
-    /// which files could not be deleted.
+    /// first, and calls [`delete_left_files`](Journal::delete_left_files) afterwards, or
+    /// [`delete_left_files_of`](Journal::delete_left_files_of) one run: that says which files could
+    /// not be deleted.
     pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary], gone: &mut u64) -> Result<(), JournalError> {
         for some in runs.chunks(500) {
             let mut left: Vec<i64> = some.iter().map(|run| run.number).collect();
@@ -105,6 +106,13 @@ impl Journal {
             self.delete_files(left, true).await?;
         }
         swept
+    }
+
+    /// Deletes the files that a deleted run has left. Returns whether some still are, because a
+    /// process has its id, or a run has it again.
+    pub(crate) async fn delete_left_files_of(&self, run_id: &str) -> Result<bool, JournalError> {
+        self.delete_files_of_none(run_id).await?;
+        Ok(self.inner.store.has_left_files(run_id).await?)
     }
 
     /// Deletes the files that a deleted run has left, whose id is that of a run which this process

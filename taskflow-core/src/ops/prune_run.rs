@@ -7,8 +7,12 @@ use super::error::OpsError;
 use super::upkeep::Pruned;
 use crate::journal::{Journal, word_of};
 
-/// Deletes a run that has ended, with its values, logs and artifacts, and files that earlier prunes
-/// have left. Events that it has emitted stay, and so does what the audit trail has of it.
+/// How often it is tried again for a run that somebody has continued, and that has ended again.
+const AGAIN: usize = 3;
+
+/// Deletes a run that has ended, with its values, logs and artifacts, and notifications of it that
+/// are not delivered yet. Files that its process still has stay: see [`Pruned::files_left`]. Events
+/// that it has emitted stay, and so does what the audit trail has of it.
 ///
 /// # Errors
 ///
@@ -22,22 +26,25 @@ pub async fn prune_run(journal: &Journal, run: &str) -> Result<Pruned, OpsError>
 }
 
 async fn prune_one(journal: &Journal, run: &str) -> Result<Pruned, OpsError> {
-    let run = journal.find(run).await?;
-    if !run.state.is_terminal() {
-        return Err(OpsError::NotEnded { number: run.number, state: run.state });
-    }
-    journal.note_pruned(slice::from_ref(&run));
-    let mut pruned = Pruned { pruned: 0, events: 0, audit: 0 };
-    let deleted = journal.delete_runs(slice::from_ref(&run), &mut pruned.pruned).await;
-    if pruned.pruned == 0 {
+    let mut run = journal.find(run).await?;
+    let mut pruned = Pruned::default();
+    let mut again = 0..=AGAIN;
+    let deleted = loop {
+        if !run.state.is_terminal() || again.next().is_none() {
+            return Err(OpsError::NotEnded { number: run.number, state: run.state });
+        }
+        journal.note_pruned(slice::from_ref(&run));
+        let deleted = journal.delete_runs(slice::from_ref(&run), &mut pruned.pruned).await;
+        if pruned.pruned > 0 {
+            break deleted;
+        }
         deleted?;
-        // The store keeps a run that somebody has continued. One that is gone was deleted by
-        // somebody else.
-        let state = journal.find(&word_of(run.number)).await?.state;
-        return Err(OpsError::NotEnded { number: run.number, state });
-    }
-    match deleted.and(journal.delete_left_files().await) {
-        Ok(()) => Ok(pruned),
+        // The store keeps a run that somebody has continued. It may have ended again by now. One
+        // that is gone was deleted by somebody else.
+        run = journal.find(&word_of(run.number)).await?;
+    };
+    match deleted.and(journal.delete_left_files_of(&run.info.run_id).await) {
+        Ok(files_left) => Ok(Pruned { files_left, ..pruned }),
         Err(error) => Err(OpsError::PrunedInPart { pruned, error: Box::new(error.into()) }),
     }
 }

@@ -23,7 +23,7 @@ use crate::run::RunState;
 use crate::store::SyncMode;
 
 /// What was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Pruned {
     /// How many runs.
@@ -33,6 +33,10 @@ pub struct Pruned {
     /// How many entries of the audit trail.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub audit: u64,
+    /// Of the deletion of one run: whether files of it are left, because its process still has them
+    /// or another run has its id by now. The next prune deletes them if they are still its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub files_left: bool,
 }
 
 impl Pruned {
@@ -171,7 +175,7 @@ async fn prune_all(
     for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
         cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
-    let mut pruned = Pruned { pruned: 0, events: 0, audit: 0 };
+    let mut pruned = Pruned::default();
     let deleted = delete(journal, prune, before, &runs, &mut pruned).await;
     match cancelled.and(deleted) {
         Ok(()) => Ok(pruned),

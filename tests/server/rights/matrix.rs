@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::askers::{Asker, IN, OUT, askers, includes, service};
-use super::routes::Need::{All, Dag, Known, List, Public, Session, Signature};
+use super::routes::Need::{All, AllOf, Dag, Known, List, Public, Session, Signature};
 use super::routes::{API, Case, Need, PAGES, case, get};
 use crate::guard::assert_has_security_headers;
 use crate::home::{Response, Service};
@@ -33,10 +33,10 @@ fn expected(need: Need, asker: Option<&Asker>) -> Expected {
     match need {
         Public | Known => Expected::Allowed(false),
         List => Expected::Allowed(is_out),
-        Dag(_) if is_out => Expected::NotFound,
+        Dag(_) | AllOf(_) if is_out => Expected::NotFound,
         Dag(right) if includes(role, right) => Expected::Allowed(false),
-        All(right) if dags.is_empty() && includes(role, right) => Expected::Allowed(false),
-        Dag(_) | All(_) | Session | Signature => Expected::Forbidden,
+        All(right) | AllOf(right) if dags.is_empty() && includes(role, right) => Expected::Allowed(false),
+        Dag(_) | All(_) | AllOf(_) | Session | Signature => Expected::Forbidden,
     }
 }
 
@@ -225,6 +225,10 @@ fn whoever_is_refused_again_and_again_does_not_fill_the_trail() {
         rows()[0]["sentence"].as_str().map(|text| &text[..41]),
         Some("viewer-daily-reported may not cancel run ")
     );
+    // The entry did not name the run.
+    ask(&viewer, &case("DELETE", "/api", Known, "/api/v1/runs/1", "")).assert_problem(403, "the right `admin`");
+    let sentence = rows()[0]["sentence"].as_str().expect("a text").to_owned();
+    assert!(sentence.starts_with("viewer-daily-reported may not prune run 1 of `daily`: "), "{sentence}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every route, what it needs, and a request for it.
 
-use self::Need::{All, Dag, Known, List, Public, Session, Signature};
+use self::Need::{All, AllOf, Dag, Known, List, Public, Session, Signature};
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub(super) enum Need {
     Dag(&'static str),
     /// A right to all DAGs.
     All(&'static str),
+    /// The same, for an object of a DAG.
+    AllOf(&'static str),
     /// A session: no token has it.
     Session,
     /// A signature: nobody has the right by who they are.
@@ -93,8 +95,6 @@ pub(super) const API: &[Case] = &[
         r#"{"runs": ["none"], "as": "failed", "tasks": ["of_day"]}"#,
     ),
     case("POST", "/api/v1/db/prune", ADMIN, "/api/v1/db/prune", r#"{"older_than": "9000d"}"#),
-    // There is no such run: the others need theirs.
-    case("DELETE", "/api/v1/runs/{run}", ADMIN, "/api/v1/runs/none", ""),
     get("/api/v1/runs/{run}/tasks", VIEW, "/api/v1/runs/1/tasks"),
     get("/api/v1/runs/{run}/tasks/{task}", VIEW, "/api/v1/runs/1/tasks/of_day"),
     // It is no mapped task: those who may see it are told so.
@@ -167,6 +167,8 @@ pub(super) const API: &[Case] = &[
         "/api/v1/users/none/password",
         r#"{"password": "several good words"}"#,
     ),
+    // At the end: the others need the run.
+    case("DELETE", "/api/v1/runs/{run}", AllOf("admin"), "/api/v1/runs/1", ""),
 ];
 
 pub(super) const PAGES: &[Case] = &[

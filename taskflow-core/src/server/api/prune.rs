@@ -8,7 +8,7 @@ use super::document::{changed, document};
 use super::runs;
 use crate::journal::Prune;
 use crate::ops::accounts::Right;
-use crate::ops::{self, RunSummaryDocument};
+use crate::ops::{self, AuditTarget, RunSummaryDocument};
 use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::routes::Answer;
@@ -40,7 +40,8 @@ pub(in crate::server) async fn prune(call: Call) -> Answer {
 
 /// Deletes a run. It cannot be undone, so whoever may prune may do it.
 pub(in crate::server) async fn run(call: Call) -> Answer {
-    call.state.check_everywhere(Right::Admin)?;
-    let run = call.run::<View>().await?.word();
-    changed(StatusCode::OK, &ops::prune_run(&call.service, &run).await?)
+    let permit = call.run::<View>().await?;
+    let run = permit.run();
+    call.state.check_everywhere_of(Right::Admin, AuditTarget::run(&run.info, Some(run.number)))?;
+    changed(StatusCode::OK, &ops::prune_run(&call.service, &permit.word()).await?)
 }

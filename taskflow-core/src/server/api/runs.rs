@@ -20,6 +20,11 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         None => None,
     };
     let filter = RunFilter { after, limit: Some(call.limit()), ..listed(&call)? };
+    // Many runs are looked at for these.
+    let _turn = match filter.requested_by {
+        Some(_) => Some(call.state.turn(call.state.principal()).await?),
+        None => None,
+    };
     let RunList { runs, next, .. } =
         ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
     let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());

@@ -92,7 +92,9 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
     if list.more && list.runs.len() < MOST {
         // Those that were not looked at may match.
-        return Err(Problem::invalid("too many runs may be those of somebody; choose a DAG or a time as well"));
+        return Err(Problem::invalid(
+            "only the 10,000 newest runs were searched, and older ones may match; choose a DAG or dates as well",
+        ));
     }
     match (list.more, list.runs.is_empty()) {
         (true, _) => Err(too_many()),

@@ -177,6 +177,11 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
             Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
         ),
     };
+    // Of a list of what somebody has asked for, many runs are looked at.
+    let _turn = match by {
+        "" => None,
+        _ => Some(state.turn(state.principal()).await?),
+    };
     let filter = state.visible().await?.runs(RunFilter { after, limit: Some(RUNS), ..listed.filter() });
     let list = match &mistake {
         None => ops::list_runs(&state.journal, &filter).await?,
@@ -201,8 +206,10 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let may_change = |run: &RunSummary| !state.options.read_only && state.may(Right::Operate, &run.info.dag_id);
     let rows = list.runs.iter().map(|run| RunRow { can_select: may_change(run), ..row(run, &request.clock) });
     let rows: Vec<RunRow> = rows.collect();
+    let frame = Frame::new(&request, Place::Runs, "Runs", path);
     Ok(Html(html(&RunListPage {
-        frame: Frame::new(&request, Place::Runs, "Runs", path).live("runs", as_of),
+        // They would be looked at again with each change of any run.
+        frame: if by.is_empty() { frame.live("runs", as_of) } else { frame },
         can_change: rows.iter().any(|row| row.can_select),
         rows,
         filters: std::iter::once(all).chain(states).collect(),

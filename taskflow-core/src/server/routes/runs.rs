@@ -26,8 +26,11 @@ const LONGEST_WAIT: u64 = 60;
 const LOGICAL_SINCE: Field = field("logical_since", Kind::Time, "Only with this logical date or a later one");
 const LOGICAL_BEFORE: Field = field("logical_before", Kind::Time, "Only with an earlier logical date");
 /// Of a list. In the body of a change, `by` is who makes it.
-const REQUESTED_BY: Field =
-    field("by", Kind::Text, "Only those that this account, user or token has asked for. A page may have fewer then");
+const REQUESTED_BY: Field = field(
+    "by",
+    Kind::Text,
+    "Only those that this account, user or token has asked for. Pages may be shorter, or empty: follow `Link`",
+);
 const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
 /// The fields of a list of runs that is a file.
 const EXPORT: &[Field] = &[

@@ -230,8 +230,10 @@ const QUESTIONS: &[&str] = &[
      FROM heads WHERE run <> 0 AND NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
     "SELECT 'the record of the last run without checksums is damaged' \
      WHERE NOT EXISTS (SELECT 1 FROM heads WHERE run = 0 AND checksum = 0 AND last >= 0)",
+    // A run that was deleted may have had the same id, and an earlier number.
     "SELECT 'audit row ' || audit.number || ': the number of its run is not the one of its id' \
-     FROM audit JOIN runs ON runs.run_id = audit.run_id WHERE audit.run <> runs.number",
+     FROM audit JOIN runs ON runs.run_id = audit.run_id WHERE audit.run <> runs.number \
+     AND (audit.run > runs.number OR EXISTS (SELECT 1 FROM runs AS other WHERE other.number = audit.run))",
     // SQLite takes the next number from there, so that none is used twice.
     "SELECT 'the record of the last number in ' || name || ' is damaged' FROM (\
      SELECT 'runs' AS name, max(number) AS last FROM runs UNION ALL SELECT 'requests', max(number) FROM requests \

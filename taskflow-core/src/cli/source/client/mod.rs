@@ -32,6 +32,7 @@ use super::super::error::CliError;
 use super::address::Address;
 use super::events::Events;
 use crate::base::text::one_line;
+use crate::run::RunType;
 
 /// The version of the API that this program speaks.
 const API: u64 = 1;
@@ -197,7 +198,10 @@ impl Client {
     /// id, and of `last`.
     pub(super) fn run_name(&self, name: &str) -> Result<String, CliError> {
         if name == "last" {
-            let runs: Vec<Value> = self.get("/runs", &[("limit", "1".to_owned())])?;
+            // That of a home: the newest run that no task has triggered.
+            let run_types = [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event];
+            let run_types = run_types.map(RunType::name).join(",");
+            let runs: Vec<Value> = self.get("/runs", &[("run_type", run_types), ("limit", "1".to_owned())])?;
             let number = runs.first().and_then(|run| run["number"].as_i64());
             let none = || CliError::Failure(format!("no runs yet at {}: `trigger` starts the first", self.shown));
             return number.map(|number| number.to_string()).ok_or_else(none);

@@ -403,7 +403,8 @@ const keys = event => {
 const begin = () => {
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
   if (Math.abs(made) > 5000) skew = made;
-  const tool = (id, textContent, title, onclick, ariaLabel) => make("button", { id, textContent, title, onclick, ariaLabel });
+  const tool = (id, textContent, title, onclick, ariaLabel) =>
+    make("button", { id, textContent, title, onclick, ariaLabel, ariaKeyShortcuts: title.match(/\((.+)\)/)[1] });
   const zone = $(".zone span")?.textContent ?? "";
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
     tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme, "Theme"), tool("help", "?", "Keys and marks (?)", legend, "Keys and marks")));

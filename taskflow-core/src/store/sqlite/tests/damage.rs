@@ -5,8 +5,10 @@ use std::path::Path;
 use super::super::SqliteStore;
 use super::support::{edit, filled, open, place, raw};
 use crate::base::Timestamp;
+use crate::run::RunState;
 use crate::store::audit_rows::AuditFilter;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow};
+use crate::store::conformance::{known, new, ok, update};
 use crate::store::error::StoreError;
 use crate::store::rows::RunFilter;
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
@@ -221,4 +223,33 @@ async fn rows_of_the_audit_trail_never_change_and_damage_is_noticed() {
     assert!(error.contains("audit row 2: its checksum does not match"), "{error}");
     let lost = "the trigger audit_is_append_only is not the one of this schema";
     assert_eq!(store.check().await.unwrap(), [lost, "audit row 2: its checksum does not match"]);
+}
+
+/// A run is deleted, and a later one has its id, as when a backfill fills its slot again. The row
+/// of the deleted run, which keeps its number, was called damaged.
+#[tokio::test]
+async fn a_row_of_a_deleted_run_whose_id_a_later_one_has_is_no_damage() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    store.put_graph("graph-1", b"snapshot").await.unwrap();
+    ok(&store, &[new("b", 10), new("a", 20)]).await;
+    ok(&store, &[known(2, 1, None, Some(update(RunState::Success)))]).await;
+    store.record_audit(&crate::store::conformance::audit::row("ann", 5)).await.unwrap();
+    assert_eq!(store.audit(&AuditFilter::default()).await.unwrap()[0].run, Some(2));
+    assert_eq!(store.delete(&[2], None).await.unwrap(), [2]);
+    assert_eq!(ok(&store, &[new("a", 30)]).await, [3]);
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    store.close().await.unwrap();
+    // The number of another run, and one that no run with this id can have had.
+    for damage in [
+        "DROP TRIGGER IF EXISTS audit_is_append_only; UPDATE audit SET run = 1",
+        "DROP TRIGGER IF EXISTS audit_is_append_only; UPDATE audit SET run = 9",
+    ] {
+        edit(&path, damage).await;
+        let store = open(&path).await;
+        let found = store.check().await.unwrap();
+        let expected = "audit row 1: the number of its run is not the one of its id";
+        assert!(found.iter().any(|finding| finding == expected), "{damage}: {found:?}");
+        store.close().await.unwrap();
+    }
 }
