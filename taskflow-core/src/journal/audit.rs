@@ -2,8 +2,7 @@
 //!
 //! 1. Whoever acts gets a journal that is [signed](Journal::signed) with their name. It is the same
 //!    journal otherwise. A journal without a signature leaves no rows: that of a service that
-//!    follows its schedules, and that of a program that runs its DAGs. What a service decides in
-//!    place of a person, such as the state of a task that ends each of its processes, it signs.
+//!    follows its schedules, and that of a program that runs its DAGs.
 //! 2. An operation that changes something begins a row ([`Journal::auditing`]) and works with the
 //!    journal that it gets. The first change that this journal stores takes the row along, into the
 //!    same transaction; whatever the operation stores after it belongs to the same act.
