@@ -59,8 +59,10 @@ const UNSEEN: &str = r"
     Object.assign(probe.style, { forcedColorAdjust: 'none', color: 'CanvasText', backgroundColor: 'Canvas' });
     const { color, backgroundColor } = getComputedStyle(probe);
     probe.remove();
-    const marks = Array.from(document.querySelectorAll('main .mark'), mark =>
-        [mark, getComputedStyle(mark).stroke, getComputedStyle(mark.querySelector('rect')).fill]);
+    const marks = Array.from(document.querySelectorAll('main .mark'), mark => {
+        const ground = mark.querySelector('rect');
+        return [mark, getComputedStyle(mark).stroke, ground ? getComputedStyle(ground).fill : backgroundColor];
+    });
     const cells = Array.from(document.querySelectorAll('.grid tbody td svg'), cell =>
         [cell, getComputedStyle(cell).stroke, getComputedStyle(cell).backgroundColor]);
     return [...marks, ...cells].map(([element, glyph, ground]) =>
