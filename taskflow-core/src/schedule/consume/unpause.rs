@@ -26,8 +26,8 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
     older
 }
 
-/// Begins with a timetable that has changed: see [`begin_changed`]. A schedule that is paused alone
-/// stays as it is.
+/// Begins with a schedule that was edited: see [`begin_changed`]. One that is paused alone stays as
+/// it is.
 pub(crate) fn begin_changed_slots(
     consumer: &Consumer,
     state: &ConsumerState,
