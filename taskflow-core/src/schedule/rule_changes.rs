@@ -5,7 +5,7 @@ use super::decision::{Decision, SlotFate, SlotRecord};
 use super::note::Note;
 use super::search::SlotSearch;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::Span;
+use super::state::{ScheduleState, Span};
 use super::step::{GRACE, Stepper};
 use crate::base::{Timestamp, catch};
 
@@ -24,6 +24,13 @@ impl Schedule {
     /// what its slots are.
     pub(crate) fn of_fingerprint(fingerprint: &str) -> Option<Schedule> {
         Recurrence::of_fingerprint(fingerprint).map(Schedule::new)
+    }
+
+    /// The fingerprint of the timetable of the last step, if that is another one: no step has noted
+    /// the edit yet.
+    pub(crate) fn replaces<'s>(&self, state: &'s ScheduleState) -> Option<&'s str> {
+        let last = &*state.fingerprint;
+        (!last.is_empty() && last != self.recurrence.fingerprint()).then_some(last)
     }
 
     /// The same schedule without `start` and `end`.
