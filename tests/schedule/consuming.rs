@@ -371,6 +371,24 @@ fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
     assert_eq!(consuming.records, [(SlotFate::Superseded, 1, "the timetable has changed".to_owned())]);
 }
 
+/// Weekdays at 06:00, and hourly from 09:00 on, during a pause from 05:00 to 10:00. The slots of the
+/// pause are those of the timetable that ends it; they were superseded slots of the old one.
+#[test]
+fn the_slots_of_a_pause_are_those_of_the_timetable_that_ends_it() {
+    let mut consuming = with_schedule(optional("a", MANY), |_| {});
+    consuming.pause(Some(utc("2026-03-02T10:00:00Z"))).until_utc("2026-03-02T09:00:00Z");
+    consuming.consumer.schedule = hourly();
+    consuming.until_utc("2026-03-02T09:30:00Z").until_utc("2026-03-02T12:30:00Z");
+    let slots: Vec<_> = consuming.runs.iter().map(|(run, _)| run.at).collect();
+    assert_eq!(slots, [utc("2026-03-02T11:00:00Z"), utc("2026-03-02T12:00:00Z")]);
+    assert_eq!(consuming.records, [(SlotFate::Paused, 5, "paused by mina".to_owned())]);
+    assert!(
+        matches!(consuming.notes[..], [Note::TimetableChanged { .. }, Note::PauseEnded(_)]),
+        "{:?}",
+        consuming.notes
+    );
+}
+
 /// Weekdays at 06:00 until a run has failed at 07:00, then hourly: the slot of 07:00, which this
 /// timetable has, was one of the pause.
 #[test]

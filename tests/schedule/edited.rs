@@ -5,7 +5,7 @@ use std::time::Duration;
 use taskflow::notify::Notification;
 use taskflow::ops::PastSlots;
 use taskflow::prelude::*;
-use taskflow::schedule::{BackfillOrder, BackfillRequest, Catchup, Note, SlotRange};
+use taskflow::schedule::{BackfillOrder, BackfillRequest, Catchup, Note, Overlap, SlotRange};
 use taskflow::testing::{ServiceTest, Test};
 
 use crate::support::utc;
@@ -90,6 +90,17 @@ fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
 
 fn tell(_: &Notification) {}
 
+/// The slots that have missed their deadlines, oldest first: the last of each entry, and how many.
+fn missed(service: &ServiceTest, dag: &str) -> Vec<(String, u64)> {
+    let missed = service.slots(dag).into_iter().filter_map(|slots| match slots.note {
+        Some(Note::DeadlineMissed(missed)) => Some((missed.last.to_string(), missed.count)),
+        _ => None,
+    });
+    let mut missed: Vec<(String, u64)> = missed.collect();
+    missed.reverse();
+    missed
+}
+
 #[dag(schedule = "@hourly", catchup = "none", deadline = "1h after slot", on_deadline_missed = tell)]
 fn edited_with_deadline(#[param(default = |run| run.day())] day: Date) -> String {
     load(day)
@@ -104,13 +115,41 @@ fn only_slots_of_the_timetable_of_their_time_miss_their_deadlines() {
     service.down_until("2026-01-01T16:30:00Z").run_until("2026-01-01T16:35:00Z");
     service.deploy("edited_with_deadline", |options| options.schedule = Some("every 15m".into()));
     service.run_until("2026-01-01T18:20:00Z");
-    let missed = service.slots("edited_with_deadline").into_iter().filter_map(|slots| match slots.note {
-        Some(Note::DeadlineMissed(missed)) => Some((missed.last.to_string(), missed.count)),
-        _ => None,
-    });
-    let mut missed: Vec<(String, u64)> = missed.collect();
-    missed.reverse();
-    assert_eq!(missed, [("2026-01-01T15:00:00Z".to_owned(), 3), ("2026-01-01T16:00:00Z".to_owned(), 1)]);
+    let expected = [("2026-01-01T15:00:00Z".to_owned(), 3), ("2026-01-01T16:00:00Z".to_owned(), 1)];
+    assert_eq!(missed(&service, "edited_with_deadline"), expected);
+}
+
+/// The same slots. At 16:35 the schedule gets an `end` of 13:30, so that it has that of 16:00 no
+/// more: its deadline was forgotten.
+#[test]
+fn a_slot_that_was_missed_before_the_end_was_edited_misses_its_deadline() {
+    let mut service = Test::service().dag(edited_with_deadline {});
+    service.at("2026-01-01T11:30:00Z").run_until("2026-01-01T12:10:00Z");
+    service.down_until("2026-01-01T16:30:00Z").run_until("2026-01-01T16:35:00Z");
+    service.deploy("edited_with_deadline", |options| options.end = Some("2026-01-01T13:30:00Z"));
+    service.run_until("2026-01-01T18:20:00Z");
+    let expected = [("2026-01-01T15:00:00Z".to_owned(), 3), ("2026-01-01T16:00:00Z".to_owned(), 1)];
+    assert_eq!(missed(&service, "edited_with_deadline"), expected);
+}
+
+/// The slots of 02:00 and 03:00 wait for the run of 01:00, which the deploy of another `overlap`
+/// interrupts. With `skip` they were said to start, and with `cancel` to wait for the run.
+#[test]
+fn slots_that_wait_say_what_an_interrupted_run_means_for_their_overlap() {
+    let reasons = |overlap| {
+        let mut service = Test::service().dag_with(edited_hourly {}, |test| test.takes(load {}, 170 * MINUTE));
+        service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T03:30:00Z");
+        service.deploy("edited_hourly", |options| options.overlap = Some(overlap));
+        let mut slots = service.slots("edited_hourly");
+        slots.retain(|slots| slots.fate == "waiting");
+        let number = service.runs("edited_hourly")[0].number;
+        (number, slots.into_iter().map(|slots| slots.reason).collect::<Vec<String>>())
+    };
+    let (number, skipped) = reasons(Overlap::Skip);
+    let why = format!("run {number} was interrupted; the slot is skipped if that goes on first");
+    assert_eq!(skipped, [why.clone(), why]);
+    let starts = "it starts when a service is running".to_owned();
+    assert_eq!(reasons(Overlap::Cancel).1, [starts.clone(), starts]);
 }
 
 /// Ten days, two of which are begun when the timetable has twice as many slots.

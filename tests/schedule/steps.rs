@@ -549,6 +549,108 @@ fn slots_that_wait_outside_of_bounds_that_were_edited_leave_a_record() {
     assert_eq!(ended, ("2026-03-01T13:00:00Z".to_owned(), outside(2)));
     let begun = edited(|schedule| schedule.start = Some(utc("2026-03-01T14:30:00Z")));
     assert_eq!(begun, ("2026-03-01T15:00:00Z".to_owned(), outside(2)));
+    // With a start after the end no slot is left. Those between the two were counted twice.
+    let nothing = edited(|schedule| {
+        schedule.start = Some(utc("2026-03-01T14:30:00Z"));
+        schedule.end = Some(utc("2026-03-01T13:30:00Z"));
+    });
+    assert_eq!(nothing, (String::new(), outside(3)));
+}
+
+/// The slots from 13:00 to 15:00 wait as one span when the next build is daily, and ends at 13:30.
+/// Those of 14:00 and 15:00 were gone without a record.
+#[test]
+fn slots_that_wait_leave_a_record_when_the_timetable_and_its_end_change_at_once() {
+    let of = |schedule| with(schedule, |schedule| schedule.catchup = Catchup::All);
+    let mut service = Service::new(of(hourly()), "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(24 * 3_600);
+    service.until("2026-03-01T12:30:00Z").down_until("2026-03-01T15:30:00Z").until("2026-03-01T15:40:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
+    service.schedule = with(of(daily()), |schedule| schedule.end = Some(utc("2026-03-01T13:30:00Z")));
+    service.until("2026-03-01T16:00:00Z");
+    assert_eq!(service.records, [(SlotFate::Superseded, 3, "the timetable has changed".to_owned())]);
+}
+
+/// The slots until `end`, on June 1, wait in a state of an earlier version. Its span goes on for 13
+/// months, of which each hour was recorded.
+#[test]
+fn a_stored_state_whose_spans_go_on_after_the_end_leaves_no_record() {
+    let stored = r#"{"first_seen":"2025-05-31T20:30:00Z","noticed":"2026-07-01T00:00:00Z",
+        "pending":[{"after":"2025-05-31T21:00:00Z","until":"2026-07-01T00:00:00Z","unbounded":true,
+        "first":"2025-05-31T22:00:00Z"}],"last_run":"2025-05-31T21:00:00Z","clock":"2026-07-01T00:00:00Z",
+        "clock_went_back":false,"fingerprint":"0 * * * * UTC","pause":null,"failures_until":null}"#;
+    let state: ScheduleState = serde_json::from_str(stored).expect("a state of before");
+    let (start, end) = (utc("2025-05-31"), utc("2025-06-01"));
+    let bounded = with(hourly(), |schedule| (schedule.start, schedule.end) = (Some(start), Some(end)));
+    let mut service = Service::new(bounded, "2026-07-01T00:30:00Z");
+    service.state = Some(state);
+    service.until("2026-07-01T00:40:00Z");
+    assert_eq!(service.slots(), ["2025-05-31T22:00:00Z", "2025-05-31T23:00:00Z", "2025-06-01T00:00:00Z"]);
+    assert_eq!(service.records, []);
+    assert_eq!(service.state.expect("a state").bounds, Some((Some(start), Some(end))));
+}
+
+/// Three slots of a timetable of the user wait when the DAG is paused. Then `start` goes behind the
+/// first of them, and then the timetable is another one. The second slot was gone without a record.
+#[test]
+fn what_start_has_left_of_the_slots_that_wait_leaves_a_record_when_the_timetable_changes() {
+    let of = |schedule| with(schedule, |schedule| schedule.catchup = Catchup::All);
+    let mut service = Service::new(of(build(1)), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(30 * 24 * 3_600);
+    service.until("2026-03-02T06:00:00Z").down_until("2026-03-05T12:00:00Z").until("2026-03-05T12:10:00Z");
+    let state = service.state.as_mut().expect("a state");
+    state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None });
+    service.schedule.start = Some(utc("2026-03-03T12:00:00Z"));
+    service.until("2026-03-05T12:20:00Z");
+    service.schedule = of(daily());
+    service.until("2026-03-05T12:30:00Z");
+    let [(SlotFate::Superseded, 1, outside), (SlotFate::Superseded, 1, changed)] = &service.records[..] else {
+        panic!("{:?}", service.records)
+    };
+    assert_eq!(outside, "`start` or `end` has changed, and the slot is outside");
+    assert!(changed.starts_with("the timetable has changed, and no slot from here up to "), "{changed}");
+}
+
+/// Hourly, of a user who has no calendar before a time.
+#[derive(Debug)]
+struct Since(Timestamp, Crons);
+
+impl Since {
+    fn schedule(time: &str) -> Schedule {
+        let start = utc(time);
+        let timetable = Since(start, Crons::from(cron("0 * * * *", "UTC")));
+        with(Schedule::of(timetable), |schedule| schedule.start = Some(start))
+    }
+}
+
+impl Timetable for Since {
+    fn after(&self, moment: Timestamp) -> Option<Slot> {
+        assert!(moment + Duration::from_nanos(1) >= self.0, "there is no calendar for {moment}");
+        self.1.after(moment)
+    }
+
+    fn before(&self, moment: Timestamp) -> Option<Slot> {
+        self.1.before(moment)
+    }
+
+    fn describe(&self) -> String {
+        "hourly, since there is a calendar".to_owned()
+    }
+}
+
+/// The slots from 13:00 to 15:00 wait when `start` becomes 14:30. The timetable was asked for the
+/// slots before, and its panic was one of each step.
+#[test]
+fn slots_before_a_new_start_leave_a_record_if_the_timetable_panics_there() {
+    let mut service = Service::new(Since::schedule("2026-01-01"), "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(4 * 3_600);
+    service.until("2026-03-01T15:30:00Z");
+    service.schedule = Since::schedule("2026-03-01T14:30:00Z");
+    service.until("2026-03-01T16:30:00Z");
+    let reason = "`start` or `end` has changed, and the slot is outside".to_owned();
+    let superseded = (SlotFate::Superseded, 1, reason);
+    assert_eq!(service.records, [superseded.clone(), superseded]);
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T15:00:00Z"]);
 }
 
 /// The one slot waits behind another run when its `start` becomes 10:00. It was gone.

@@ -88,25 +88,19 @@ impl Journal {
     /// At most `limit` entries in the history of the schedule of a DAG with their times, the latest
     /// first.
     pub(crate) async fn schedule_notes(&self, dag: &str, limit: u32) -> Result<Vec<(Timestamp, Note)>, JournalError> {
-        let rows = self.inner.store.schedule_notes(dag, limit).await?;
-        let note = |row: NoteRow| match serde_json::from_str(&row.note) {
-            Ok(note) => Ok((row.at, note)),
-            Err(error) => Err(damaged(dag, &error)),
-        };
-        rows.into_iter().map(note).collect()
+        noted(dag, self.inner.store.schedule_notes(dag, limit).await?)
     }
 
-    /// At most `limit` entries in the history of the schedule of a DAG from a time on, the earliest
-    /// first, without the first `skipped` of them.
+    /// At most `limit` entries in the history of the schedule of a DAG from a time on with their
+    /// times, the earliest first, without the first `skipped` of them.
     pub(crate) async fn schedule_notes_from(
         &self,
         dag: &str,
         from: Timestamp,
         skipped: u32,
         limit: u32,
-    ) -> Result<Vec<Note>, JournalError> {
-        let rows = self.inner.store.schedule_notes_from(dag, from, skipped, limit).await?;
-        rows.iter().map(|row| serde_json::from_str(&row.note).map_err(|error| damaged(dag, &error))).collect()
+    ) -> Result<Vec<(Timestamp, Note)>, JournalError> {
+        noted(dag, self.inner.store.schedule_notes_from(dag, from, skipped, limit).await?)
     }
 
     /// The run of each DAG that was created last.
@@ -204,6 +198,15 @@ pub(super) fn note_rows(dag: &str, notes: Vec<Note>, at: Timestamp) -> Result<Ve
         Err(error) => Err(damaged(dag, &error)),
     };
     notes.into_iter().map(row).collect()
+}
+
+/// Entries in the history of the schedule of a DAG, with their times.
+fn noted(dag: &str, rows: Vec<NoteRow>) -> Result<Vec<(Timestamp, Note)>, JournalError> {
+    let note = |row: NoteRow| match serde_json::from_str(&row.note) {
+        Ok(note) => Ok((row.at, note)),
+        Err(error) => Err(damaged(dag, &error)),
+    };
+    rows.into_iter().map(note).collect()
 }
 
 /// Runs, and their graphs, each once.

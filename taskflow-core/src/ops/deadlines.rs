@@ -10,7 +10,7 @@ use crate::dag::DagDef;
 use crate::journal::{Journal, JournalError, MissedDeadline, RunHistory, RunSummary, word_of};
 use crate::run::{RunInfo, RunState, RunType, TaskState};
 use crate::schedule::{
-    MissedSlots, Note, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone, is_of_events,
+    MissedSlots, Note, Overlap, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone, is_of_events,
 };
 use crate::store::RunFilter;
 
@@ -57,28 +57,29 @@ pub(crate) async fn due_slots(
         let slots = std::iter::successors(first, |slot: &Slot| schedule.after(slot.at, first_seen));
         slots.map(|slot| slot.at).take_while(|at| *at <= span.until).collect::<Vec<Timestamp>>()
     };
-    let slots = |span: Span, first_seen| slots_of(schedule, span, first_seen);
     let state = super::schedules::stored_state(journal, dag).await?;
     let first_seen = state.as_ref().map_or(now, |(state, _)| state.first_seen);
-    let mut edits = None;
-    for record in journal.slot_records(dag.id, RECORDS).await? {
-        if record.last < from || record.first > to || is_of_events(&record.reason) {
-            continue;
-        }
-        let edits = match &mut edits {
-            Some(edits) => edits,
-            None => edits.insert(Edits::load(journal, dag.id).await?),
-        };
+    // An edit that no step has noted yet. A timetable that panics is found out below.
+    let edited = state.as_ref().and_then(|(state, _)| asking(|| schedule.replaces(state).map(str::to_owned)).ok()?);
+    let mut records = journal.slot_records(dag.id, RECORDS).await?;
+    records.retain(|record| record.last >= from && record.first <= to && !is_of_events(&record.reason));
+    let edits = match records.iter().filter(|record| record.count > 1).map(|record| record.decided).min() {
+        Some(since) => Edits::load(journal, dag.id, since).await?,
+        None => Edits::default(),
+    };
+    // The slots of a record were within the bounds of their time.
+    let unbounded = schedule.unbounded();
+    for record in records {
         let before = Timestamp::from_nanos(record.first.as_nanos().saturating_sub(1));
         let span = Span::new(before, record.last);
-        let recorded = match edits.timetable_at(record.decided) {
-            None => asking(|| slots(span, first_seen))?,
-            Some(fingerprint) => match schedule.with_timetable_of(fingerprint) {
-                Some(old) => asking(|| slots_of(&old, span, first_seen))?,
-                // What is between them is not known.
-                None => vec![record.first, record.last],
-            },
+        let timetable = match edits.timetable_at(record.decided).or(edited.as_deref()) {
+            None => Some(unbounded.clone()),
+            Some(fingerprint) => Schedule::of_fingerprint(fingerprint),
         };
+        let timetable = timetable.filter(|_| record.count > 1);
+        let recorded = timetable.and_then(|timetable| asking(|| slots_of(&timetable, span, first_seen)).ok());
+        // What is between them is not known.
+        let recorded = recorded.unwrap_or_else(|| vec![record.first, record.last]);
         for slot in recorded {
             let standing = match SlotFate::named(&record.fate) {
                 Some(SlotFate::Missed | SlotFate::Expired | SlotFate::Failed) => {
@@ -101,14 +102,29 @@ pub(crate) async fn due_slots(
     if state.is_paused(now) {
         return Ok(DueSlots { slots: found, until });
     }
-    let pending = asking(|| state.pending.iter().flat_map(|&span| slots(span, first_seen)).collect::<Vec<_>>())?;
+    let timetable = match &edited {
+        None => Some(schedule.clone()),
+        Some(fingerprint) => Schedule::of_fingerprint(fingerprint),
+    };
+    let pending: Vec<Timestamp> = match timetable {
+        Some(timetable) => {
+            asking(|| state.pending.iter().flat_map(|&span| slots_of(&timetable, span, first_seen)).collect())?
+        }
+        None => state.pending.iter().filter_map(|span| span.first).collect(),
+    };
     if pending.iter().any(|slot| is_due(*slot)) {
         let PendingWaits { waits, interrupted } = waits(journal, dag.id, schedule, &state, now).await?;
         let reason = match waits {
             Some(Waits::ForRoom { active: 1 }) => "it waits for the end of the run that is active".to_owned(),
             Some(Waits::ForRoom { active }) => format!("it waits for the end of one of the {active} runs"),
+            Some(Waits::ForPrevious { run }) if interrupted.is_some() => {
+                format!("it waits for the run {run}, which was interrupted")
+            }
             Some(Waits::ForPrevious { run }) => format!("it waits, because the run {run} has not succeeded"),
             Some(Waits::Paused) | None => match interrupted {
+                Some(run) if schedule.overlap == Overlap::Skip => {
+                    format!("it is skipped if run {run}, which was interrupted, goes on first")
+                }
                 Some(run) => format!("it waits for run {run}, which was interrupted"),
                 None => "it waits for its start".to_owned(),
             },
@@ -125,24 +141,36 @@ pub(crate) async fn due_slots(
     Ok(DueSlots { slots: found, until })
 }
 
-/// The edits of a timetable, the latest first: when a service has noticed each, and the fingerprint
-/// of the timetable before it.
+/// The edits of a timetable since a time, the earliest first: when a service has noted each, and
+/// the fingerprint of the timetable before it.
+#[derive(Default)]
 struct Edits(Vec<(Timestamp, String)>);
 
 impl Edits {
-    async fn load(journal: &Journal, dag: &str) -> Result<Edits, OpsError> {
-        let notes = journal.schedule_notes(dag, RECORDS).await?;
-        let edits = notes.into_iter().filter_map(|(at, note)| match note {
-            Note::TimetableChanged { from, .. } => Some((at, from)),
-            _ => None,
-        });
-        Ok(Edits(edits.collect()))
+    async fn load(journal: &Journal, dag: &str, since: Timestamp) -> Result<Edits, OpsError> {
+        /// How many notes of all kinds are read at once, and how often. Edits are few among them.
+        const BATCH: u32 = 1_000;
+        const BATCHES: u32 = 100;
+
+        let mut edits = Vec::new();
+        for batch in 0..BATCHES {
+            let notes = journal.schedule_notes_from(dag, since, batch * BATCH, BATCH).await?;
+            let is_last = notes.len() < BATCH as usize;
+            edits.extend(notes.into_iter().filter_map(|(at, note)| match note {
+                Note::TimetableChanged { from, .. } => Some((at, from)),
+                _ => None,
+            }));
+            if is_last {
+                break;
+            }
+        }
+        Ok(Edits(edits))
     }
 
-    /// The fingerprint of the timetable by which something was decided then; `None` for the present
-    /// one.
+    /// The fingerprint of the timetable by which something was decided then; `None` if it was not
+    /// edited since.
     fn timetable_at(&self, decided: Timestamp) -> Option<&str> {
-        self.0.iter().take_while(|(at, _)| *at > decided).last().map(|(_, from)| &**from)
+        self.0.iter().find(|(at, _)| *at > decided).map(|(_, from)| &**from)
     }
 }
 
@@ -249,7 +277,7 @@ async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<M
         let notes = journal.schedule_notes_from(&run.dag_id, slot, skipped, BATCH).await?;
         let is_last = notes.len() < BATCH as usize;
         skipped += BATCH;
-        let missed = notes.into_iter().find_map(|note| match note {
+        let missed = notes.into_iter().find_map(|(_, note)| match note {
             Note::DeadlineMissed(missed) if missed.last >= slot => Some(missed),
             _ => None,
         });

@@ -163,8 +163,8 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
     loop {
         let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
         let mut decisions = Vec::new();
-        // Nobody may have stepped this timetable yet. A DAG whose timetable panics can be paused as
-        // well.
+        // Perhaps nobody has stepped this timetable yet. A DAG whose timetable panics can be paused
+        // as well.
         if let Ok(begun) = asking(|| begin_changed(&schedule, &state, now)) {
             (state, decisions) = begun;
         }

@@ -8,7 +8,9 @@ use super::schedules::asking;
 use crate::base::{ErrorKind, Timestamp};
 use crate::journal::{Journal, RunSummary, StoredBackfill};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{ActiveSlot, Decision, FailedRun, Schedule, ScheduleState, Situation, Step, Waits, step};
+use crate::schedule::{
+    ActiveSlot, Decision, FailedRun, Overlap, Schedule, ScheduleState, Situation, Step, Waits, step,
+};
 use crate::store::{RunFilter, RunOrder};
 
 /// By DAG, why its runs cannot be read.
@@ -228,7 +230,8 @@ pub(super) struct PendingWaits {
     /// By the runs that are queued or running.
     pub(super) waits: Option<Waits>,
     /// The number of the interrupted run that they wait for: the one that has not succeeded, with
-    /// [`Waits::ForPrevious`], or else one that leaves them no room when a service resumes it.
+    /// [`Waits::ForPrevious`], or else one that leaves them no room when a service resumes it: with
+    /// `overlap = "skip"` they are skipped then.
     pub(super) interrupted: Option<i64>,
 }
 
@@ -256,29 +259,34 @@ pub(super) async fn waits(
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };
+    let is_start = |decision: &Decision| matches!(decision, Decision::Start { .. });
+    let Step { waits, decisions, .. } = asking(|| step(schedule, Some(state), &situation))?;
+    let starts = decisions.iter().any(is_start);
     // If the step starts one of them, the others wait for that one only then.
-    let waits = |situation: &Situation| {
-        let Step { waits, decisions, .. } = step(schedule, Some(state), situation);
-        waits.filter(|_| !decisions.iter().any(|decision| matches!(decision, Decision::Start { .. })))
-    };
-    let waiting = asking(|| waits(&situation))?;
-    if matches!(waiting, Some(Waits::ForRoom { .. } | Waits::Paused)) {
-        return Ok(PendingWaits { waits: waiting, interrupted: None });
+    let waits = waits.filter(|_| !starts);
+    if matches!(waits, Some(Waits::ForRoom { .. } | Waits::Paused)) {
+        return Ok(PendingWaits { waits, interrupted: None });
     }
     let states = vec![RunState::Interrupted];
     let run_types = vec![RunType::Scheduled];
     let filter = RunFilter { dag: Some(dag.to_owned()), states, run_types, ..RunFilter::default() };
-    // One that is damaged is reported elsewhere.
-    let mut interrupted = journal.runs(&filter).await.unwrap_or_default();
+    let mut interrupted = match journal.runs(&filter).await {
+        // One that is damaged is reported elsewhere.
+        Err(error) if error.kind() == ErrorKind::Damaged => Vec::new(),
+        runs => runs?,
+    };
     interrupted.retain(|run| !backfilled.contains(&run.info.run_id));
-    let ahead = match &waiting {
+    let ahead = match &waits {
         Some(Waits::ForPrevious { run }) => interrupted.iter().find(|interrupted| interrupted.info.run_id == *run),
+        // The service cancels it, to make room.
+        _ if schedule.overlap == Overlap::Cancel => None,
         _ => {
             let situation = Situation { active: active + interrupted.len() as u32, ..situation };
-            let resumed = asking(|| waits(&situation))?;
-            interrupted.iter().min_by_key(|run| run.number).filter(|_| resumed.is_some())
+            let resumed = asking(|| step(schedule, Some(state), &situation))?;
+            let is_ahead = starts && !resumed.decisions.iter().any(is_start);
+            interrupted.iter().min_by_key(|run| run.number).filter(|_| is_ahead)
         }
     };
     let interrupted = ahead.map(|run| run.number);
-    Ok(PendingWaits { waits: waiting, interrupted })
+    Ok(PendingWaits { waits, interrupted })
 }

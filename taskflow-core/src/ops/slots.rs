@@ -7,11 +7,11 @@ use super::error::OpsError;
 use super::schedules::{asking, schedule_of, stored_state};
 use super::situation::{PendingWaits, waits};
 use crate::base::schema::Schema;
-use crate::base::{Timestamp, did_you_mean};
+use crate::base::{ErrorKind, Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunState, RunType};
-use crate::schedule::{Note, Schedule, ScheduleState, SlotFate, SlotRecord, Waits};
+use crate::schedule::{Note, Overlap, Schedule, ScheduleState, SlotFate, SlotRecord, Waits};
 use crate::store::{RunFilter, RunOrder};
 
 /// What slots that wait and entries in the history of the schedule are called.
@@ -205,9 +205,11 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
     let notes = journal.schedule_notes(dag.id, searched).await?.into_iter();
     slots.extend(notes.map(|(at, note)| PastSlots { note: Some(note), ..PastSlots::new(at, at, 0, NOTE) }));
     if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
-        // A timetable that panics hides no run.
-        if let Ok(waits) = waits(journal, dag.id, &schedule, &state, journal.now()).await {
-            slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default());
+        match waits(journal, dag.id, &schedule, &state, journal.now()).await {
+            Ok(waits) => slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default()),
+            Err(OpsError::Journal(error)) if error.kind() != ErrorKind::Damaged => return Err(error.into()),
+            // A timetable that panics, or a run that is damaged, hides no other run.
+            Err(_) => {}
         }
         slots.extend(open.iter().map(|slot| PastSlots {
             reason: "its events are not there yet".to_owned(),
@@ -221,7 +223,7 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
 }
 
 /// Why slots wait, with the next step if a service may not take it.
-fn why(PendingWaits { waits, interrupted }: &PendingWaits) -> String {
+fn why(PendingWaits { waits, interrupted }: &PendingWaits, overlap: Overlap) -> String {
     match (waits, interrupted) {
         (Some(Waits::Paused), _) => "the DAG is paused".to_owned(),
         (Some(Waits::ForRoom { active: 1 }), _) => "a run is active".to_owned(),
@@ -229,6 +231,9 @@ fn why(PendingWaits { waits, interrupted }: &PendingWaits) -> String {
         (Some(Waits::ForPrevious { run }), None) => format!("the run {run} has not succeeded"),
         (Some(Waits::ForPrevious { run }), Some(number)) => {
             format!("the run {run} was interrupted; if no service resumes it, `resume {number}`")
+        }
+        (None, Some(number)) if overlap == Overlap::Skip => {
+            format!("run {number} was interrupted; the slot is skipped if that goes on first")
         }
         (None, Some(number)) => format!(
             "run {number} was interrupted and goes on first; if no service resumes it, `resume {number}` or `cancel \
@@ -240,7 +245,7 @@ fn why(PendingWaits { waits, interrupted }: &PendingWaits) -> String {
 
 /// The slots that wait, as one entry a span.
 fn waiting(schedule: &Schedule, state: &ScheduleState, waits: &PendingWaits) -> Vec<PastSlots> {
-    let why = why(waits);
+    let why = why(waits, schedule.overlap);
     let spans = state.pending.iter().filter_map(|span| {
         let first = schedule.after(span.after, state.first_seen)?;
         let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));

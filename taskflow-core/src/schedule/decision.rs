@@ -49,7 +49,11 @@ impl Step {
         fn decided(state: &ScheduleState) -> (&[Span], Option<&Pause>, bool) {
             (&state.pending, state.pause.as_ref(), state.clock_went_back)
         }
-        !self.decisions.is_empty() || before.is_none_or(|before| decided(before) != decided(&self.state))
+        let has_changed = |before: &ScheduleState| {
+            // What waits is within the bounds that are stored with it.
+            decided(before) != decided(&self.state) || before.bounds != self.state.bounds
+        };
+        !self.decisions.is_empty() || before.is_none_or(has_changed)
     }
 }
 
@@ -110,7 +114,7 @@ pub enum SlotFate {
     Skipped,
     /// The DAG was paused.
     Paused,
-    /// A later slot or event took its place.
+    /// A later slot or event took its place, or the schedule was edited and has it no more.
     Superseded,
     /// The events that it waited for did not come in time, or the event was too old.
     Expired,

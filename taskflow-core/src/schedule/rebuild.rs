@@ -42,6 +42,7 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: String::new(),
             zone_rules: None,
+            bounds: None,
             pause,
             failures_until: traces.last_run,
             falls_behind: false,

@@ -5,9 +5,9 @@ use super::decision::{Decision, SlotFate, SlotRecord};
 use super::note::Note;
 use super::search::SlotSearch;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::Span;
+use super::state::{ScheduleState, Span};
 use super::step::{GRACE, Stepper};
-use crate::base::Timestamp;
+use crate::base::{Timestamp, catch};
 
 /// How many slots of an old timetable are counted. Of more, the record says where they begin.
 const COUNTED: u64 = 100_000;
@@ -16,12 +16,26 @@ const COUNTED: u64 = 100_000;
 /// them: slots of the old one after these leave no record.
 const IN_GRACE: u32 = 60;
 
+/// `start` and `end` of a schedule.
+type Bounds = (Option<Timestamp>, Option<Timestamp>);
+
 impl Schedule {
-    /// With the timetable of an earlier build; `None` if its fingerprint does not tell what its
-    /// slots are.
-    pub(crate) fn with_timetable_of(&self, fingerprint: &str) -> Option<Schedule> {
-        let recurrence = Recurrence::of_fingerprint(fingerprint)?;
-        Some(Schedule { start: self.start, end: self.end, ..Schedule::new(recurrence) })
+    /// The timetable of an earlier build, without bounds; `None` if its fingerprint does not tell
+    /// what its slots are.
+    pub(crate) fn of_fingerprint(fingerprint: &str) -> Option<Schedule> {
+        Recurrence::of_fingerprint(fingerprint).map(Schedule::new)
+    }
+
+    /// The fingerprint of the timetable of the last step, if that is another one: no step has noted
+    /// the edit yet.
+    pub(crate) fn replaces<'s>(&self, state: &'s ScheduleState) -> Option<&'s str> {
+        let last = &*state.fingerprint;
+        (!last.is_empty() && last != self.recurrence.fingerprint()).then_some(last)
+    }
+
+    /// The same schedule without `start` and `end`.
+    pub(crate) fn unbounded(&self) -> Schedule {
+        Schedule { start: None, end: None, ..self.clone() }
     }
 }
 
@@ -29,14 +43,16 @@ impl Stepper<'_> {
     /// Notes a timetable that has changed. Slots that wait are those of the old one.
     pub(super) fn note_timetable(&mut self) {
         let fingerprint = self.schedule.recurrence.fingerprint();
+        let bounds = (self.schedule.start, self.schedule.end);
+        let known = self.state.bounds.replace(bounds);
         if self.state.fingerprint.is_empty() {
             self.state.fingerprint = fingerprint;
         } else if self.state.fingerprint != fingerprint {
             let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
             self.decisions.push(Decision::Note(Note::TimetableChanged { from: from.clone(), to: fingerprint }));
-            self.begin_anew(&from);
+            self.begin_anew(&from, known.unwrap_or(bounds));
         }
-        self.leave_bounds();
+        self.leave_bounds(known);
         self.note_zone_rules();
     }
 
@@ -46,7 +62,7 @@ impl Stepper<'_> {
     ///
     /// The slots of a pause are those of the timetable that ends it, unless its time was over
     /// before anybody has seen the new one.
-    fn begin_anew(&mut self, old: &str) {
+    fn begin_anew(&mut self, old: &str, bounds: Bounds) {
         let mut undecided = std::mem::take(&mut self.state.pending);
         if !self.state.is_paused(self.situation.now) {
             let due = self.situation.now - self.schedule.offset;
@@ -65,16 +81,18 @@ impl Stepper<'_> {
             }
             self.state.noticed = begin;
         }
-        let records = self.records_of_old(old, &undecided);
+        let records = self.records_of_old(old, bounds, &undecided);
         self.decisions.extend(records.into_iter().map(Decision::Record));
     }
 
-    /// Records of slots of a timetable that the program does not have any more. If its fingerprint
-    /// does not tell what its slots are, only the first of a span is known.
-    fn records_of_old(&self, fingerprint: &str, spans: &[Span]) -> Vec<SlotRecord> {
+    /// Records of slots of a timetable that the program does not have any more, within the bounds
+    /// that it had. If its fingerprint does not tell what its slots are, only the first of a span
+    /// is known.
+    fn records_of_old(&self, fingerprint: &str, (start, end): Bounds, spans: &[Span]) -> Vec<SlotRecord> {
         const REASON: &str = "the timetable has changed";
 
-        if let Some(old) = self.schedule.with_timetable_of(fingerprint) {
+        if let Some(old) = Schedule::of_fingerprint(fingerprint) {
+            let old = Schedule { start, end, ..old };
             let search = SlotSearch::new(&old, self.state.first_seen);
             let begins = |span: &Span| search.first_in(*span).map(|slot| slot.at);
             let is_old = spans.iter().all(|span| span.first.is_none() || begins(span) == span.first);
@@ -86,8 +104,9 @@ impl Stepper<'_> {
     }
 
     /// Records the slots that wait and are before `start` or after `end`, which were edited since
-    /// they were noticed: until then their spans are [within](Span::within) these.
-    fn leave_bounds(&mut self) {
+    /// they were noticed: until then their spans are [within](Span::within) these. `known` are the
+    /// bounds of the last step.
+    fn leave_bounds(&mut self, known: Option<Bounds>) {
         const REASON: &str = "`start` or `end` has changed, and the slot is outside";
 
         let schedule = self.schedule;
@@ -101,27 +120,42 @@ impl Stepper<'_> {
             self.decisions.extend(slots.map(|at| Decision::Record(record(at, REASON.to_owned()))));
             return;
         }
-        let mut gone = Vec::new();
-        for span in &mut self.state.pending {
-            let within = span.within(schedule);
-            if within != *span {
-                gone.push(Span::new(span.after, span.until.min(within.after)));
-                gone.push(Span::new(span.after.max(within.until), span.until));
-                let first = within.first.filter(|&first| first > within.after && first <= within.until);
-                *span = Span { first, ..within };
-            }
-        }
-        if gone.is_empty() {
+        if known == self.state.bounds {
             return;
         }
-        self.state.pending.retain(|span| span.after < span.until);
-        let unbounded = Schedule { start: None, end: None, ..schedule.clone() };
+        let mut gone = Vec::new();
+        for span in std::mem::take(&mut self.state.pending) {
+            let mut within = span.within(schedule);
+            if within == span {
+                self.state.pending.push(span);
+                continue;
+            }
+            gone.push(span.part(span.after, span.until.min(within.after)));
+            // With a `start` after `end` nothing is left, and no slot is in both parts.
+            gone.push(span.part(span.after.max(within.after).max(within.until), span.until));
+            if within.after < within.until {
+                if within.first.is_none() {
+                    within.first = catch(|| self.first_in(within)).ok().flatten().map(|slot| slot.at);
+                }
+                self.state.pending.push(within);
+            }
+        }
+        // The spans of an earlier version went on beyond the bounds, where no slot was.
+        if gone.is_empty() || known.is_none() {
+            return;
+        }
+        let unbounded = schedule.unbounded();
         let search = SlotSearch::new(&unbounded, self.state.first_seen);
-        gone.iter_mut().for_each(|span| span.first = search.first_in(*span).map(|slot| slot.at));
-        let records = match search.count_in(&gone, COUNTED).0 < COUNTED {
-            true => search.records(&gone, SlotFate::Superseded, REASON),
-            false => firsts(&gone, REASON),
-        };
+        let records = catch(|| {
+            let first = |span: &Span| Span { first: search.first_in(*span).map(|slot| slot.at), ..*span };
+            let gone: Vec<Span> = gone.iter().map(first).collect();
+            match search.count_in(&gone, COUNTED).0 < COUNTED {
+                true => search.records(&gone, SlotFate::Superseded, REASON),
+                false => firsts(&gone, REASON),
+            }
+        });
+        // The code of a user need not be able to tell slots outside of the bounds.
+        let records = records.unwrap_or_else(|_| firsts(&gone, REASON));
         self.decisions.extend(records.into_iter().map(Decision::Record));
     }
 

@@ -38,6 +38,10 @@ pub struct ScheduleState {
     /// wait are still slots after the rules of later years have changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone_rules: Option<ZoneRules>,
+    /// `start` and `end` of the schedule at the last step: the spans of `pending` are within them.
+    /// `None` before a first step, and of an earlier version, whose spans may reach beyond them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<(Option<Timestamp>, Option<Timestamp>)>,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
     /// The slot of the last failed run that `pause_after_failures` has counted. It and earlier ones
@@ -83,6 +87,7 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
             zone_rules: schedule.zone_rules.clone(),
+            bounds: Some((schedule.start, schedule.end)),
             pause: paused.then(|| Pause::of_new_dag(now)),
             failures_until: None,
             falls_behind: false,
@@ -151,6 +156,7 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: String::new(),
             zone_rules: None,
+            bounds: None,
             pause: None,
             failures_until: None,
             falls_behind: false,
@@ -191,7 +197,14 @@ impl Span {
     pub(super) fn within(self, schedule: &Schedule) -> Self {
         let after = schedule.start.map_or(self.after, |start| self.after.max(just_before(start)));
         let until = schedule.end.map_or(self.until, |end| self.until.min(end));
-        Span { after, until, ..self }
+        self.part(after, until)
+    }
+
+    /// The part `after < t <= until` of it. If its first slot is not in there, that of the part is
+    /// not known.
+    pub(super) fn part(self, after: Timestamp, until: Timestamp) -> Self {
+        let first = self.first.filter(|&first| first > after && first <= until);
+        Span { after, until, first, ..self }
     }
 }
 

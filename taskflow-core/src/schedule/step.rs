@@ -110,8 +110,9 @@ pub(crate) fn unpause_noted(
     (stepper.state, records, notes)
 }
 
-/// Begins with a timetable that has changed, as the next step would: what waits of the old one is
-/// recorded, and it is noted. Changes nothing if it has not.
+/// Begins with a schedule that was edited, as the next step would: what waits of an old timetable,
+/// or outside of new bounds, is recorded, and a new timetable or new rules of its time zone are
+/// noted.
 pub(crate) fn begin_changed(
     schedule: &Schedule,
     state: &ScheduleState,

@@ -57,14 +57,22 @@ impl<'a> Stepper<'a> {
         let Some(limit) = self.consumer.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
         let (failures, now) = (&self.situation.failures, self.situation.now);
         if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
-            let (state, records, notes) = begin_changed_slots(self.consumer, &self.state, now);
-            self.decisions.extend(records.into_iter().map(ConsumerDecision::Record));
-            self.decisions.extend(notes.into_iter().map(ConsumerDecision::Note));
-            self.state = pass_over_slots(self.consumer, &state, now);
+            self.begin_edited();
+            self.state = pass_over_slots(self.consumer, &self.state, now);
             self.state.failures_until = Some(last);
             self.state.pause = Some(pause.clone());
             self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));
         }
+    }
+
+    /// Begins with a schedule that was edited, of a DAG that is paused or about to be. Otherwise the
+    /// step of the schedule does.
+    fn begin_edited(&mut self) {
+        let (state, records, notes) = begin_changed_slots(self.consumer, &self.state, self.situation.now);
+        self.decisions.extend(records.into_iter().map(ConsumerDecision::Record));
+        self.decisions.extend(notes.into_iter().map(ConsumerDecision::Note));
+        self.schedule_changed |= state.schedule != self.state.schedule;
+        self.state = state;
     }
 
     /// Ends a pause whose time has come.
@@ -73,6 +81,7 @@ impl<'a> Stepper<'a> {
         if !pause.is_over(self.situation.now) {
             self.wake_at(pause.until);
             self.state.pause = Some(pause);
+            self.begin_edited();
             return true;
         }
         match self.consumer.schedule {

@@ -26,7 +26,8 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
     older
 }
 
-/// Begins with a timetable that has changed: see [`begin_changed`]. A schedule that is paused alone
+/// Begins with a schedule that was edited: see [`begin_changed`]. A pause of the DAG is one of the
+/// schedule: its slots are those of the timetable that ends it. A schedule that is paused alone
 /// stays as it is.
 pub(crate) fn begin_changed_slots(
     consumer: &Consumer,
@@ -37,7 +38,9 @@ pub(crate) fn begin_changed_slots(
     if let (Some(schedule), Some(slots)) = (&consumer.schedule, &mut state.schedule)
         && slots.pause.is_none()
     {
-        (*slots, decisions) = begin_changed(schedule, slots, now);
+        let paused = ScheduleState { pause: state.pause.clone(), ..slots.clone() };
+        let (begun, made) = begin_changed(schedule, &paused, now);
+        (*slots, decisions) = (ScheduleState { pause: None, ..begun }, made);
     }
     let (records, notes) = Decision::records_and_notes(decisions);
     (state, records, notes)

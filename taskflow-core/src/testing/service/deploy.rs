@@ -30,7 +30,7 @@ impl ServiceTest {
     ///
     /// # Panics
     ///
-    /// If the options describe no schedule, or the test does not serve the DAG.
+    /// If the options of the schedule are not valid, or the test does not serve the DAG.
     #[track_caller]
     pub fn deploy(&mut self, dag: &str, edit: impl FnOnce(&mut DagOptions)) -> &mut Self {
         let &DagDef { id, module, doc, location, mut options, params, result, trace, .. } = self.served(dag);
