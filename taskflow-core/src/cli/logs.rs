@@ -245,7 +245,8 @@ impl Feed<'_> {
         let logs = match self {
             Feed::Files { logs, .. } => logs,
             Feed::Server(client) => {
-                return parsed(&client.log(&selection.run, selection.task.as_deref(), selection.attempt)?);
+                let Selection { run, task, attempt, level, .. } = selection;
+                return parsed(&client.log(run, task.as_deref(), *attempt, *level)?);
             }
         };
         let mut records = Vec::new();
