@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use taskflow::log::LogFiles;
 use taskflow_tests::common::eventually;
 use tempfile::tempdir;
 
@@ -42,6 +43,101 @@ fn the_api_finds_records_with_a_text_in_all_logs_of_a_run() {
     assert_eq!(records(&service, &format!("{log}?q=zebra")), Vec::<Value>::new());
     service.get(&format!("{log}?q=row&follow=true")).assert_problem(400, "`q` is for logs that are not followed");
     service.get(&format!("{log}?limit=0")).assert_problem(400, "limit");
+}
+
+/// A service with a run that has ended, whose logs are these: the task, the attempt, and the lines.
+fn with_logs(logs: &[(&str, u32, String)]) -> (Service, i64) {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    // Its own log is written within a moment. After that, nobody writes to it.
+    let log = format!("/api/v1/runs/{run}/log");
+    eventually("its log is written", || records(&service, &log).len() == 2);
+    let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let files = LogFiles::new(service.home().join("logs"));
+    std::fs::remove_file(files.path(&id, "greet", 1)).expect("it is there");
+    for (task, attempt, text) in logs {
+        let path = files.path(&id, task, *attempt);
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("directories can be made");
+        std::fs::write(path, text).expect("files can be written");
+    }
+    (service, run)
+}
+
+fn line(second: u32, level: &str, message: &str) -> String {
+    let record = json!({"at": format!("2026-01-31T06:00:{second:02}Z"), "level": level, "message": message});
+    format!("{record}\n")
+}
+
+/// The beginnings of the messages.
+#[track_caller]
+fn messages(service: &Service, path: &str) -> Vec<String> {
+    let message = |record: &Value| record["message"].as_str().expect("a text").chars().take(9).collect();
+    records(service, path).iter().map(message).collect()
+}
+
+/// Two attempts of a task and one of another, with records at the same time and out of order, a
+/// damaged line, an empty one, one that is longer than what is read at once, and an incomplete one.
+#[test]
+fn the_api_has_the_records_of_several_attempts_in_the_order_of_time() {
+    let torn = line(0, "ERROR", "torn row");
+    let first = line(1, "INFO", "a row")
+        + &line(5, "WARN", "slow")
+        + &line(3, "INFO", "late row")
+        + "{\"at\":\"2026\n\n"
+        + &line(7, "INFO", &"x".repeat(600_000))
+        + torn.trim_end();
+    let second = line(3, "ERROR", "a third row") + &line(2, "DEBUG", "detail");
+    let other = line(1, "INFO", "other row") + &line(8, "INFO", "end");
+    let (service, run) = with_logs(&[("greet", 2, first), ("greet", 3, second), ("other", 1, other)]);
+    let log = format!("/api/v1/runs/{run}/log");
+    let all = ["a row", "other row", "detail", "late row", "this line", "a third r", "slow", "xxxxxxxxx", "end"]
+        .map(str::to_owned);
+    assert_eq!(messages(&service, &log), all);
+    for limit in 1..=all.len() + 1 {
+        let expected = &all[..limit.min(all.len())];
+        assert_eq!(messages(&service, &format!("{log}?limit={limit}")), expected, "{limit}");
+    }
+    for (query, expected) in [
+        ("level=warn", &["this line", "a third r", "slow"][..]),
+        ("level=warn&limit=2", &["this line", "a third r"]),
+        ("q=ROW", &["a row", "other row", "late row", "a third r"]),
+        ("q=row&limit=3", &["a row", "other row", "late row"]),
+        ("q=row&level=error", &["a third r"]),
+        ("attempt=3", &["detail", "a third r"]),
+        ("attempt=2&limit=2", &["a row", "late row"]),
+        ("task=greet&limit=3", &["a row", "detail", "late row"]),
+    ] {
+        assert_eq!(messages(&service, &format!("{log}?{query}")), expected, "{query}");
+    }
+    let long = &records(&service, &format!("{log}?attempt=2"))[4]["message"];
+    assert_eq!(long.as_str().map(str::len), Some(600_000));
+    let plain = service.send("GET", &format!("{log}?limit=2"), &[("accept", "text/plain")], "");
+    assert_eq!(plain.body, "2026-01-31T06:00:01Z INFO greet#2: a row\n2026-01-31T06:00:01Z INFO other#1: other row\n");
+    // The command line reads the files itself.
+    for (words, expected) in [(&["--level", "warn"][..], 3), (&[], all.len())] {
+        let printed = service.call(&[&["logs", &run.to_string(), "--json"][..], words].concat());
+        assert_eq!(printed.stdout.lines().count(), expected, "{printed:?}");
+    }
+}
+
+/// Three logs of 16 MB each.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_part_of_large_logs_takes_the_memory_of_that_part() {
+    let peak = |service: &Service| -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", service.process())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    let large = line(1, "INFO", &"x".repeat(16_000)).repeat(1_000);
+    let (service, run) = with_logs(&[("greet", 2, large.clone()), ("greet", 3, large.clone()), ("other", 1, large)]);
+    let before = peak(&service);
+    for (query, count) in [("limit=20", 20), ("level=error", 0)] {
+        assert_eq!(records(&service, &format!("/api/v1/runs/{run}/log?{query}")).len(), count, "{query}");
+    }
+    let grown = peak(&service) - before;
+    assert!(grown < 24 * 1024, "{grown} kB");
 }
 
 #[test]

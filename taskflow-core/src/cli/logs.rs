@@ -12,7 +12,7 @@ use super::home::unreadable;
 use super::source::{Client, Source};
 use super::terminal::Terminal;
 use super::{format, record, run_args};
-use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, follow_log, read_log};
+use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, each_record, follow_log};
 
 pub(super) fn command() -> Command {
     Command::new("logs")
@@ -240,20 +240,23 @@ enum Feed<'s> {
 }
 
 impl Feed<'_> {
-    /// All records.
+    /// All records of the level and above.
     fn all(&mut self, selection: &Selection) -> Result<Vec<Line>, CliError> {
         let logs = match self {
             Feed::Files { logs, .. } => logs,
             Feed::Server(client) => {
-                return parsed(&client.log(&selection.run, selection.task.as_deref(), selection.attempt)?);
+                let Selection { run, task, attempt, level, .. } = selection;
+                return parsed(&client.log(run, task.as_deref(), *attempt, *level)?);
             }
         };
         let mut records = Vec::new();
         for (task, attempt) in attempts(&**logs, selection)? {
-            let log = read_log(&**logs, &selection.name(&task, attempt));
-            let log =
-                log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
-            records.extend(log.records.into_iter().map(|record| Line { task: task.clone(), attempt, record }));
+            let read = each_record(&**logs, &selection.name(&task, attempt), |record| {
+                if record.level >= selection.level {
+                    records.push(Line { task: task.clone(), attempt, record });
+                }
+            });
+            read.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
         }
         Ok(records)
     }

@@ -46,6 +46,7 @@ mod patterns;
 mod queue;
 mod read;
 mod record;
+mod records;
 mod redact;
 mod registered;
 pub(crate) mod relay;
@@ -81,16 +82,18 @@ pub use read::{AttemptLog, LogFiles, RunLogRecord};
 #[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
 pub(crate) use record::LogLine;
 pub use record::{LogLevel, LogRecord, LogSpan};
+#[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
+pub(crate) use records::each_record;
 pub use redact::{Redactor, mask, redact};
 #[cfg(feature = "server")]
 pub(crate) use sink::dropped_records;
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};
 pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
+#[cfg(feature = "server")]
+pub(crate) use store::LogChunk;
 pub(crate) use store::LogStore;
 #[cfg(any(feature = "cli", feature = "server"))]
 #[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
-pub(crate) use store::follow_log;
-#[cfg(any(feature = "cli", feature = "server"))]
-#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
-pub(crate) use store::{LogName, read_log};
+pub(crate) use store::{LogName, follow_log};

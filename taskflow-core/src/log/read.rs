@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::attempt::{self, ID_FILE, id_of};
 use super::follow::Follow;
 use super::record::LogRecord;
+use super::records::read_log;
 use super::segments;
-use super::store::{self, LogChunk, LogName, LogStore};
+use super::store::{LogChunk, LogName, LogStore};
 use crate::base::Timestamp;
 
 /// The logs below a directory: `<run>/<task>/<attempt>.jsonl`.
@@ -92,7 +93,7 @@ impl LogFiles {
     ///
     /// If the file exists and cannot be read.
     pub fn read(&self, run: &str, task: &str, attempt: u32) -> io::Result<AttemptLog> {
-        store::read_log(self, &LogName { run: run.to_owned(), task: task.to_owned(), attempt })
+        read_log(self, &LogName { run: run.to_owned(), task: task.to_owned(), attempt })
     }
 
     /// Follows the log of an attempt as it grows. The file need not exist yet.

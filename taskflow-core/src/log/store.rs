@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 #[cfg(any(feature = "cli", feature = "server"))]
 use super::follow::Follow;
-use super::read::{AttemptLog, Lines};
-use super::segments::has_header;
 
 /// The log of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,33 +65,9 @@ pub(crate) trait LogStore: Send + Sync + fmt::Debug {
     fn remove_run(&self, run: &str) -> io::Result<()>;
 }
 
-/// The whole log of an attempt.
-pub(crate) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<AttemptLog> {
-    let (mut read, mut lines) = (AttemptLog::default(), Lines::new());
-    let mut is_first_of_tail = true;
-    for segment in std::iter::once(0).chain(store.tail(log)?) {
-        // It may have been deleted since.
-        let Some(LogChunk { bytes, .. }) = store.read(log, segment, 0, u64::MAX)? else { continue };
-        let mut text = &bytes[..];
-        // The records before the first segment of the tail were cut; later headers repeat that.
-        if has_header(segment) && !std::mem::replace(&mut is_first_of_tail, false) {
-            text = after_line(text);
-        }
-        is_first_of_tail &= segment == 0;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        read.torn = whole < text.len();
-        read.records.extend(text[..whole].split(|byte| *byte == b'\n').filter_map(|line| lines.record(line)));
-    }
-    Ok(read)
-}
-
 /// Follows a log as it grows.
 #[cfg(any(feature = "cli", feature = "server"))]
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only the verbs about stored runs use it"))]
 pub(crate) fn follow_log(store: &Arc<dyn LogStore>, log: LogName) -> Follow {
     Follow::new(Arc::clone(store), log)
-}
-
-fn after_line(text: &[u8]) -> &[u8] {
-    text.iter().position(|byte| *byte == b'\n').map_or(&[], |end| &text[end + 1..])
 }

@@ -50,6 +50,7 @@ mod hooks;
 mod http;
 mod json;
 mod keys;
+mod log_reads;
 mod metrics;
 mod openapi;
 mod pages;

@@ -6,14 +6,19 @@ use crate::cli::error::CliError;
 use crate::log::LogLevel;
 
 impl Client {
-    /// The lines of the logs of a run, by time.
+    /// The lines of the logs of a run of this level and above, by time.
     pub(in crate::cli) fn log(
         &self,
         run_id: &str,
         task: Option<&str>,
         attempt: Option<u32>,
+        level: LogLevel,
     ) -> Result<String, CliError> {
-        let query = given([("task", task.map(str::to_owned)), ("attempt", attempt.map(|attempt| attempt.to_string()))]);
+        let query = given([
+            ("task", task.map(str::to_owned)),
+            ("attempt", attempt.map(|attempt| attempt.to_string())),
+            ("level", Some(level.as_str().to_ascii_lowercase())),
+        ]);
         self.text(&format!("/runs/{}/log", segment(run_id)), &query)
     }
 

@@ -6,21 +6,24 @@ use std::io;
 use axum::http::{HeaderValue, header};
 
 use super::document::ranged;
+use super::earliest::Earliest;
 use crate::base::text::one_line;
 use crate::log::search::is_found;
-use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
+use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, each_record};
 use crate::server::call::Call;
 use crate::server::json;
+use crate::server::log_reads::read_logs;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::server::streams::{self, JsonLines, Wanted};
 
-/// The records of an attempt.
-struct Records {
-    task: String,
-    attempt: u32,
-    records: Vec<LogRecord>,
+/// Which records a client wants of logs that are not followed, and in which form.
+struct Selection {
+    level: LogLevel,
+    /// In lower case; empty for all.
+    text: String,
+    is_plain: bool,
 }
 
 pub(in crate::server) async fn attempt(call: Call) -> Answer {
@@ -39,7 +42,7 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
         return streams::answer(state, state.follow_log(number, name, after, lines).await?);
     }
     no_place(&call)?;
-    answer(&call, move |logs| Ok(vec![of_attempt(logs, name)?])).await
+    answer(&call, move |_| Ok(vec![name])).await
 }
 
 /// Refuses a place where nothing is followed.
@@ -74,21 +77,15 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
     }
     no_place(&call)?;
     answer(&call, move |logs| {
-        let mut all = Vec::new();
+        let mut names = Vec::new();
         for task in only.map_or_else(|| logs.tasks(&run), |task| Ok(vec![task]))? {
-            let attempts = logs.attempts(&run, &task)?;
-            for attempt in attempts.into_iter().filter(|attempt| number.is_none_or(|number| number == *attempt)) {
-                all.push(of_attempt(logs, LogName { run: run.clone(), task: task.clone(), attempt })?);
-            }
+            let attempts = logs.attempts(&run, &task)?.into_iter();
+            let attempts = attempts.filter(|attempt| number.is_none_or(|number| number == *attempt));
+            names.extend(attempts.map(|attempt| LogName { run: run.clone(), task: task.clone(), attempt }));
         }
-        Ok(all)
+        Ok(names)
     })
     .await
-}
-
-fn of_attempt(logs: &dyn LogStore, name: LogName) -> io::Result<Records> {
-    let records = read_log(logs, &name)?.records;
-    Ok(Records { task: name.task, attempt: name.attempt, records })
 }
 
 /// The level below which records are left out.
@@ -102,51 +99,50 @@ fn level(call: &Call) -> LogLevel {
     }
 }
 
-/// Reads logs on a thread that may block, and answers with their lines in the order of time.
-async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<Records>> + Send + 'static) -> Answer {
-    let (level, text) = (level(call), call.text("q").unwrap_or_default().to_lowercase());
-    let limit = call.number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+/// Answers with the lines of logs in the order of time. Of what is read, only they are held.
+async fn answer(call: &Call, names: impl FnOnce(&dyn LogStore) -> io::Result<Vec<LogName>> + Send + 'static) -> Answer {
     let accept = call.header("accept").unwrap_or_default();
     let is_plain = accept.contains("text/plain") && !accept.contains("json");
-    let (logs, turn) = (call.state.logs(), call.turn.clone());
-    let text = tokio::task::spawn_blocking(move || {
-        let text = lines(&read(&*logs)?, level, &text, limit, is_plain);
-        drop(turn);
-        Ok::<_, io::Error>(text)
+    let text = call.text("q").unwrap_or_default().to_lowercase();
+    let selection = Selection { level: level(call), text, is_plain };
+    let limit = call.size("limit").unwrap_or(usize::MAX);
+    let text = read_logs(call.state.logs(), call.turn.clone(), move |logs| {
+        let mut lines = Earliest::new(limit);
+        for name in names(logs)? {
+            selection.add(logs, &name, &mut lines)?;
+        }
+        Ok(lines.text())
     });
-    let text = text.await.map_err(|error| Problem::internal(&error))?;
-    let text = text.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;
+    let text = text.await.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;
     let media_type = if is_plain { "text/plain; charset=utf-8" } else { "application/jsonl" };
     let mut response = ranged(&call.headers, media_type, text.into_bytes());
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)
 }
 
-fn lines(all: &[Records], level: LogLevel, text: &str, limit: usize, is_plain: bool) -> String {
-    let mut lines: Vec<LogLine<'_>> = Vec::new();
-    for Records { task, attempt, records } in all {
-        let has_text = |record: &LogRecord| text.is_empty() || is_found(record, text, level);
-        let wanted = records.iter().filter(|record| record.level >= level && has_text(record));
-        lines.extend(wanted.map(|record| LogLine { task, attempt: *attempt, record }));
+impl Selection {
+    /// Adds the lines of a log.
+    fn add(&self, logs: &dyn LogStore, name: &LogName, lines: &mut Earliest) -> io::Result<()> {
+        each_record(logs, name, |record| {
+            if lines.takes(record.at) && self.has(&record) {
+                let line = LogLine { task: &name.task, attempt: name.attempt, record: &record };
+                lines.add(record.at, if self.is_plain { plain(&line) } else { json::line(&line) });
+            }
+        })?;
+        Ok(())
     }
-    // Stable: records of an attempt with the same time keep their order.
-    lines.sort_by_key(|line| line.record.at);
-    let mut answer = String::new();
-    for line in lines.iter().take(limit) {
-        match is_plain {
-            true => plain(&mut answer, line),
-            false => answer += &json::line(line),
-        }
-        answer.push('\n');
+
+    fn has(&self, record: &LogRecord) -> bool {
+        record.level >= self.level && (self.text.is_empty() || is_found(record, &self.text, self.level))
     }
-    answer
 }
 
 /// `2026-01-31T06:00:00Z INFO load#1: read rows=3`
-fn plain(text: &mut String, LogLine { task, attempt, record }: &LogLine<'_>) {
-    // Writing to a string does not fail.
-    let _ = write!(text, "{} {} {task}#{attempt}: {}", record.at, record.level, one_line(&record.message));
+fn plain(LogLine { task, attempt, record }: &LogLine<'_>) -> String {
+    let mut text = format!("{} {} {task}#{attempt}: {}", record.at, record.level, one_line(&record.message));
     for (name, value) in &record.fields {
+        // Writing to a string does not fail.
         let _ = write!(text, " {}={}", one_line(name), one_line(&value.to_string()));
     }
+    text
 }

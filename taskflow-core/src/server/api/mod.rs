@@ -11,6 +11,7 @@ pub(super) mod changes;
 pub(super) mod dags;
 mod document;
 pub(super) use document::{changed, digest, is_known, ranged};
+mod earliest;
 pub(super) mod elements;
 pub(super) mod health;
 pub(super) mod logs;

@@ -24,12 +24,13 @@ use super::times::took_for;
 use crate::journal::RunHistory;
 use crate::log::lines::{Line, Numbers, lines_at};
 use crate::log::search::{Found, HITS, search};
-use crate::log::{LinesIndex, LogLevel, LogName, LogPosition, LogRecord, LogStore, read_log};
+use crate::log::{LinesIndex, LogLevel, LogName, LogPosition, LogRecord, LogStore, each_record};
 use crate::ops::OpsError;
 use crate::server::auth::Visitor;
 use crate::server::base_path;
 use crate::server::costly::Turn;
 use crate::server::keys::{RunKey, TaskKey};
+use crate::server::log_reads::read_logs;
 use crate::server::permit::{Permit, ViewLogs};
 use crate::server::problem::Problem;
 use crate::server::streams::{self, HtmlLines, place_in_log};
@@ -113,17 +114,12 @@ pub(super) async fn read<T: Send + 'static>(
     turn: Option<Arc<Turn>>,
     read: impl FnOnce(&dyn LogStore, &LogIndexes) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let (logs, indexes) = (state.logs(), state.log_indexes.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let read = read(&*logs, &indexes);
-        drop(turn);
-        read
-    });
-    let failed = |error: &dyn std::fmt::Display| {
+    let indexes = state.log_indexes.clone();
+    let read = read_logs(state.logs(), turn, move |logs| read(logs, &indexes));
+    read.await.map_err(|error| {
         tracing::error!("a log cannot be read: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read")
-    };
-    read.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    })
 }
 
 /// What a page shows of a log.
@@ -387,22 +383,24 @@ pub(super) async fn raw(
     let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
     let lines = chosen_lines(asked(&query, "lines"));
     let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, indexes| {
-        let records: Vec<LogRecord> = match lines {
-            None => read_log(logs, &name)?.records,
-            Some(lines) => {
-                let index = indexes.of(logs, &name)?;
-                let end = (*lines.end()).min(index.lines());
-                let read = index.records(logs, &name, (lines.start() - 1).min(end)..end)?;
-                read.into_iter().map(|(_, record)| record).collect()
-            }
-        };
         let mut text = String::new();
-        for record in &records {
+        let mut add = |record: &LogRecord| {
             text.push_str(&format!("{} {:5} {}", record.at, record.level.as_str(), record.message));
             for (name, value) in &record.fields {
                 text.push_str(&format!(" {name}={value}"));
             }
             text.push('\n');
+        };
+        match lines {
+            None => {
+                each_record(logs, &name, |record| add(&record))?;
+            }
+            Some(lines) => {
+                let index = indexes.of(logs, &name)?;
+                let end = (*lines.end()).min(index.lines());
+                let read = index.records(logs, &name, (lines.start() - 1).min(end)..end)?;
+                read.iter().for_each(|(_, record)| add(record));
+            }
         }
         Ok(text)
     });
