@@ -62,24 +62,31 @@ fn follow(service: &Service, shown: Shown, tabs: Tabs, mut stream: &TcpStream, b
 fn beside<T>(service: &Service, count: usize, pages: &[Shown], tabs: Tabs, meanwhile: impl FnOnce() -> T) -> T {
     scope(|scope| {
         let (begins, begun) = mpsc::channel();
-        let mut streams = Vec::new();
+        let mut streams = Streams(Vec::new());
         for &shown in pages.iter().cycle().take(count) {
             let mut stream = service.connect();
             let (topics, host) = (shown.topics, service.address);
             write!(stream, "GET /api/v1/stream?topics={topics} HTTP/1.1\r\nhost: {host}\r\n\r\n").expect("it listens");
             let (reader, begins) = (stream.try_clone().expect("a socket has several handles"), begins.clone());
             scope.spawn(move || follow(service, shown, tabs, &reader, begins));
-            streams.push(stream);
+            streams.0.push(stream);
         }
         drop(begins);
         assert_eq!(begun.iter().count(), count, "all streams are open");
-        let result = meanwhile();
-        for stream in &streams {
+        meanwhile()
+    })
+}
+
+/// They end with it, also if a measure fails: whoever follows one would wait for ever.
+struct Streams(Vec<TcpStream>);
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        for stream in &self.0 {
             // It may have ended by itself.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        result
-    })
+    }
 }
 
 /// A line of what the system knows of the memory of a process, in MB.

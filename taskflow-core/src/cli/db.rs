@@ -121,7 +121,10 @@ fn deleted(done: Pruned, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
     let vacuum = if pruned + events + audit > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
     terminal.note(&format!("{} deleted{vacuum}", counts(pruned, events, audit)));
     if files_left {
-        terminal.note("files of the run are left, which its process still has; the next `db prune` deletes them");
+        terminal.note(
+            "files of the run are left: its process still has them, or another run has its id by now; a later `db prune` \
+             deletes what is still its own",
+        );
     }
     Ok(Exit::Success)
 }

@@ -16,7 +16,7 @@ use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
 use super::journal::Journal;
-use super::resume::dag_of;
+use super::resume::{Deadly, dag_of};
 use super::rollup::Rollup;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
@@ -36,6 +36,8 @@ pub(crate) struct AdoptedRun {
     pub(super) at: Option<Timestamp>,
     /// Whether a backfill runs it: then it counts among the runs of backfills.
     pub(crate) is_backfill: bool,
+    /// The tasks that fail instead of being called again.
+    pub(super) failing: Option<Deadly>,
 }
 
 impl Journal {
@@ -73,7 +75,15 @@ impl Journal {
                 let known = known.map(|plan| (row.graph.clone(), Arc::new(Graph::of(plan))));
                 let history = self.history_with(*row, callbacks.as_mut(), known.into_iter().collect()).await?;
                 let is_backfill = history.info.run_type == RunType::Backfill;
-                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks, at: None, is_backfill })
+                Ok(AdoptedRun {
+                    journal: self.clone(),
+                    history,
+                    guard,
+                    callbacks,
+                    at: None,
+                    is_backfill,
+                    failing: None,
+                })
             }
             Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
             Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),

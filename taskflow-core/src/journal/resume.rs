@@ -45,12 +45,11 @@ use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
-use super::task_filter::TaskFilter;
 use super::task_history::TaskHistory;
-use crate::base::{Failure, Timestamp};
+use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{Entry, GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
+use crate::run::{GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -82,10 +81,7 @@ impl Journal {
         let plan = dag_of(&row.info)?.plan()?;
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
-        match adopted.refuse_deadly() {
-            Err(JournalError::Deadly { tasks, deaths, .. }) => adopted.fail_deadly(tasks, deaths).await?,
-            harmless => harmless?,
-        }
+        adopted.failing = adopted.deadly();
         adopted.resume_plan(&plan, self.now()).await
     }
 
@@ -125,43 +121,50 @@ impl Journal {
     }
 }
 
+/// Tasks with which several processes have died.
+#[derive(Debug)]
+pub(super) struct Deadly {
+    /// Their ids.
+    tasks: Vec<String>,
+    /// How many processes.
+    deaths: u32,
+}
+
 impl AdoptedRun {
     /// Refuses a run whose process would die again.
     pub(super) fn refuse_deadly(&self) -> Result<(), JournalError> {
+        match self.deadly() {
+            Some(Deadly { tasks, deaths }) => {
+                Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The tasks that would kill the process again.
+    fn deadly(&self) -> Option<Deadly> {
         /// How often a process may die while the same task runs.
         const DEATHS: u32 = 3;
 
+        let history = &self.history;
         // The death of the last process is not counted yet.
-        let is_alone = self.history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+        let is_alone = history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
         let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
         let died_alone = |task: &TaskHistory| match task.state {
             TaskState::Running => is_alone,
             _ => task.died_alone,
         };
-        let is_deadly = |task: &&TaskHistory| !task.state.is_terminal() && deaths(task) >= DEATHS && died_alone(task);
-        let deadly = self.history.tasks.iter().filter(is_deadly);
-        let tasks: Vec<String> = deadly.clone().map(|task| task.id.to_string()).collect();
-        match deadly.map(deaths).max() {
-            Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
-            None => Ok(()),
-        }
-    }
-
-    /// Stores the failure of tasks that kill their process, as if an attempt of each had returned
-    /// it, so that the callbacks tell of it and the retries of the run count.
-    async fn fail_deadly(&mut self, tasks: Vec<String>, deaths: u32) -> Result<(), JournalError> {
-        let chain = vec![format!("its process has died {deaths} times while it ran")];
-        let failure = Arc::new(Failure::Error { chain, retryable: false });
-        let (now, history) = (self.journal.now(), &self.history);
-        let places = TaskFilter::tasks(tasks).of(history)?;
-        let numbers = history.numbers_of(&places);
-        let entries = places.iter().zip(numbers).map(|(&place, task)| {
-            let last = history.tasks[place as usize].attempts.last();
-            let (attempt, took) = last.map_or((0, 0), |last| (last.number, now.nanos_since(last.started)));
-            (Entry::Failed { task, attempt, took, failure: Arc::clone(&failure), retry: None }, None)
-        });
-        let entries = entries.collect();
-        self.append(entries, self.edited_state()).await
+        // A run that ends early calls its teardowns only.
+        let is_called = |place: u32| match history.halted() {
+            Some(_) => (place as usize) < history.shape.nodes.len() && history.shape.kind(place).is_teardown(),
+            None => true,
+        };
+        let is_deadly = |(place, task): &(u32, &TaskHistory)| {
+            !task.state.is_terminal() && deaths(task) >= DEATHS && died_alone(task) && is_called(*place)
+        };
+        let deadly: Vec<&TaskHistory> = (0..).zip(&history.tasks).filter(is_deadly).map(|(_, task)| task).collect();
+        let deaths = deadly.iter().map(|task| deaths(task)).max()?;
+        Some(Deadly { tasks: deadly.iter().map(|task| task.id.to_string()).collect(), deaths })
     }
 
     /// As [`Journal::resume`].
@@ -174,7 +177,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard, callbacks, is_backfill, .. } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks, is_backfill, failing, .. } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -213,7 +216,13 @@ impl AdoptedRun {
             _ => journal.pending_callbacks(history.row.clone(), plan).await?,
         };
         let selection = known.selection();
-        let restored = known.restore(values, notes);
+        let mut restored = known.restore(values, notes);
+        if let Some(Deadly { tasks, deaths }) = failing {
+            restored.deadly = known.with_ids(&tasks).map(|task| (task, deaths)).collect();
+            for (task, _) in &restored.deadly {
+                restored.suspects.remove(task);
+            }
+        }
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);

@@ -192,6 +192,13 @@ impl<'a> ResumeState<'a> {
         cleared.map(|task| (task.id.to_string(), task.cleared)).collect()
     }
 
+    /// The tasks with these ids.
+    pub(super) fn with_ids(&self, ids: &[String]) -> impl Iterator<Item = TaskIndex> {
+        self.layout
+            .tasks()
+            .filter(|&number| self.task(number).is_some_and(|task| ids.iter().any(|id| **id == *task.id)))
+    }
+
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
         let (mut in_flight, mut suspects) = (HashSet::new(), HashSet::new());
         let mut tasks: Vec<(u32, RestoredTask)> = Vec::new();
@@ -264,6 +271,7 @@ impl<'a> ResumeState<'a> {
             tasks,
             in_flight,
             suspects,
+            deadly: Vec::new(),
             expansions,
             later: self.later(),
             retired: Vec::new(),

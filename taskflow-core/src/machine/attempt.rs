@@ -73,12 +73,18 @@ impl Core {
     }
 
     /// Schedules a task. If the time over all its attempts has passed while none of them ran, as
-    /// without a process, it fails instead of being called once more.
+    /// without a process, it fails instead of being called once more; likewise if several processes
+    /// have died with it.
     pub(super) fn schedule(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         if let Some(limit) = self.passed_limit(graph, task, now) {
             // A lost attempt may have left some.
             commands.push(Command::EndWork(task));
             self.out_of_time(graph, task, limit, now, commands);
+        } else if let Some(deaths) = self.past.deadly.remove(&task) {
+            commands.push(Command::EndWork(task));
+            let chain = vec![format!("its process has died {deaths} times while it ran")];
+            let failure = Failure::Error { chain, retryable: false };
+            self.attempt_failed(graph, task, failure, None, now, commands);
         } else if self.apply(task, Transition::Schedule, now) {
             commands.push(Command::Ready(task));
         }

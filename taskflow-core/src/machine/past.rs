@@ -49,6 +49,8 @@ pub(super) struct Past {
     pub(super) was_over: bool,
     /// The deadlines of tasks up to then were judged before the run was retried.
     pub(super) judged: Option<Timestamp>,
+    /// Tasks with which several processes have died, and how many.
+    pub(super) deadly: HashMap<TaskIndex, u32>,
     /// The tasks that have missed their deadlines.
     pub(super) missed: BTreeSet<NodeIndex>,
 }

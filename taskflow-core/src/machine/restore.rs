@@ -46,6 +46,7 @@ impl Machine {
         (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
         (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
         self.core.past.judged = restored.judged;
+        self.core.past.deadly = restored.deadly.iter().copied().collect();
         self.core.past.ends_early = restored.halted.is_some();
         (self.core.past.was_over, self.core.past.missed) =
             (restored.was_over, restored.missed.iter().map(|task| NodeIndex::new(task.as_u32())).collect());

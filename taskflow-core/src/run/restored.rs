@@ -23,6 +23,9 @@ pub(crate) struct Restored {
     /// The tasks that were running when several processes in a row died: they run one at a time,
     /// with nothing beside them.
     pub(crate) suspects: HashSet<TaskIndex>,
+    /// The tasks with which several processes have died, and how many: they fail instead of being
+    /// called again.
+    pub(crate) deadly: Vec<(TaskIndex, u32)>,
     /// The expanded lists in their order: their expand nodes and lengths.
     pub(crate) expansions: Vec<(TaskIndex, u32)>,
     /// Expand nodes whose upstream has another list by now, or will: their elements have ended, and

@@ -2,6 +2,7 @@
 
 use super::runs::listed;
 use crate::ops::{RunListFormat, RunPages};
+use crate::server::auth::Visitor;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
 use crate::server::routes::{Answer, CSV, JSON_LINES};
@@ -21,20 +22,30 @@ pub(in crate::server) async fn json_lines(call: Call) -> Answer {
 async fn export(call: Call, format: RunListFormat, file: File) -> Answer {
     let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok());
     let filter = call.state.visible().await?.runs(RunFilter { limit, ..listed(&call)? });
+    let is_costly = filter.requested_by.is_some();
     let pages = RunPages::new(&call.state.journal, filter);
-    streams::download(&call.state, file, Text { pages, format, has_begun: false }).await
+    let visitor = call.state.clone();
+    streams::download(&call.state, file, Text { visitor, pages, is_costly, format, has_begun: false }).await
 }
 
 /// The text of a list.
 struct Text {
+    visitor: Visitor,
     pages: RunPages,
+    /// Whether many runs are looked at for each that is listed.
+    is_costly: bool,
     format: RunListFormat,
     has_begun: bool,
 }
 
 impl Parts for Text {
     async fn next(&mut self) -> Result<Option<String>, Problem> {
+        let turn = match self.is_costly {
+            true => Some(self.visitor.turn(self.visitor.principal()).await?),
+            false => None,
+        };
         let page = self.pages.next().await?;
+        drop(turn);
         let head = match std::mem::replace(&mut self.has_begun, true) {
             true => String::new(),
             false => self.format.head(),
