@@ -45,6 +45,7 @@ impl Stepper<'_> {
         let fingerprint = self.schedule.recurrence.fingerprint();
         let bounds = (self.schedule.start, self.schedule.end);
         let known = self.state.bounds.replace(bounds);
+        let waited_for_start = self.waited_for_start(known);
         if self.state.fingerprint.is_empty() {
             self.state.fingerprint = fingerprint;
         } else if self.state.fingerprint != fingerprint {
@@ -52,8 +53,28 @@ impl Stepper<'_> {
             self.decisions.push(Decision::Note(Note::TimetableChanged { from: from.clone(), to: fingerprint }));
             self.begin_anew(&from, known.unwrap_or(bounds));
         }
+        if waited_for_start {
+            self.begin_as_new();
+        }
         self.leave_bounds(known);
         self.note_zone_rules();
+    }
+
+    /// Whether no slot was due yet, because of a `start` that was to come and is another one now.
+    fn waited_for_start(&self, known: Option<Bounds>) -> bool {
+        let Some((Some(start), _)) = known else { return false };
+        let (noticed, due) = (self.state.noticed, self.situation.now - self.schedule.offset);
+        self.schedule.start != Some(start) && noticed == just_before(start) && noticed > due
+    }
+
+    /// Begins as a DAG that is new: the state says that nothing is due before the old `start`.
+    fn begin_as_new(&mut self) {
+        let now = self.situation.now;
+        let new = ScheduleState::first_seen(self.schedule, now, false);
+        // The slot of `@once` without a start is when the DAG was first seen.
+        self.state.first_seen = now;
+        (self.state.noticed, self.state.pending) = (new.noticed, new.pending);
+        self.search = SlotSearch::new(self.schedule, now);
     }
 
     /// Records the slots of the old timetable that are not decided, and begins the new one now: the
