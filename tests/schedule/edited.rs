@@ -76,6 +76,18 @@ fn slots_that_wait_leave_a_record_when_the_timetable_becomes_coarser() {
     assert_eq!(superseded, [("2026-01-01T02:00:00Z".to_owned(), 2, "the timetable has changed".to_owned())]);
 }
 
+/// As before, between the deploy and the first step of the new timetable: the slot of 03:00, which
+/// this one has not, was hidden, and that of 02:00 was said to wait for a run.
+#[test]
+fn slots_that_wait_when_the_timetable_is_edited_are_listed_as_those_of_the_old_one() {
+    let mut service = Test::service().dag_with(edited_hourly {}, |test| test.takes(load {}, 170 * MINUTE));
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T03:30:00Z");
+    service.deploy("edited_hourly", |options| options.schedule = Some("every 2h".into()));
+    let why = "the timetable was edited; the slot is superseded when a service is running".to_owned();
+    let at = |hour: u32| format!("2026-01-01T{hour:02}:00:00Z");
+    assert_eq!(records(&service, "edited_hourly", "waiting"), [(at(2), 1, why.clone()), (at(3), 1, why)]);
+}
+
 /// The service is down from 02:30 to 06:30, and the one that follows has another `catchup`.
 #[test]
 fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
