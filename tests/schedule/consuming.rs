@@ -371,6 +371,24 @@ fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
     assert_eq!(consuming.records, [(SlotFate::Superseded, 1, "the timetable has changed".to_owned())]);
 }
 
+/// An hourly schedule from April on, which begins with March 3 in the build of March 2. Nothing ran
+/// until April.
+#[test]
+fn an_earlier_start_of_a_schedule_that_waited_for_its_start_counts() {
+    let from = |start| {
+        let mut schedule = hourly();
+        schedule.as_mut().expect("a schedule").start = Some(utc(start));
+        schedule
+    };
+    let mut consuming = with_schedule(optional("a", MANY), |consumer| consumer.schedule = from("2026-04-01"));
+    consuming.until_utc("2026-03-02T09:30:00Z");
+    consuming.consumer.schedule = from("2026-03-03");
+    consuming.until_utc("2026-03-03T01:30:00Z");
+    let slots: Vec<_> = consuming.runs.iter().map(|(run, _)| run.at).collect();
+    assert_eq!(slots, [utc("2026-03-03"), utc("2026-03-03T01:00:00Z")]);
+    assert_eq!(consuming.records, []);
+}
+
 /// Weekdays at 06:00, and hourly from 09:00 on, during a pause from 05:00 to 10:00. The slots of the
 /// pause are those of the timetable that ends it; they were superseded slots of the old one.
 #[test]

@@ -76,6 +76,18 @@ fn slots_that_wait_leave_a_record_when_the_timetable_becomes_coarser() {
     assert_eq!(superseded, [("2026-01-01T02:00:00Z".to_owned(), 2, "the timetable has changed".to_owned())]);
 }
 
+/// As before, between the deploy and the first step of the new timetable: the slot of 03:00, which
+/// this one has not, was hidden, and that of 02:00 was said to wait for a run.
+#[test]
+fn slots_that_wait_when_the_timetable_is_edited_are_listed_as_those_of_the_old_one() {
+    let mut service = Test::service().dag_with(edited_hourly {}, |test| test.takes(load {}, 170 * MINUTE));
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T03:30:00Z");
+    service.deploy("edited_hourly", |options| options.schedule = Some("every 2h".into()));
+    let why = "the timetable was edited; the slot is superseded when a service is running".to_owned();
+    let at = |hour: u32| format!("2026-01-01T{hour:02}:00:00Z");
+    assert_eq!(records(&service, "edited_hourly", "waiting"), [(at(2), 1, why.clone()), (at(3), 1, why)]);
+}
+
 /// The service is down from 02:30 to 06:30, and the one that follows has another `catchup`.
 #[test]
 fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
@@ -86,6 +98,56 @@ fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {
     let slots = (1..7).map(|hour| format!("2026-01-01T{hour:02}:00:00Z")).collect::<Vec<_>>();
     service.assert_slots("edited_hourly", &slots.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(edits(&service, "edited_hourly"), 0);
+}
+
+#[dag(schedule = "@daily", start = "2026-12-31")]
+fn edited_from_new_year(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+#[dag(schedule = "@once", start = "2026-12-31")]
+fn edited_once_at_new_year(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+/// Two DAGs with a `start` on December 31, which on the 2nd becomes the 10th, or a day that has
+/// passed, or is removed. Nothing ran until the 31st, and the slot of `@once` never did.
+#[test]
+fn an_earlier_start_of_a_dag_that_waited_for_its_start_counts_from_the_deploy() {
+    fn edited(mut service: ServiceTest, dag: &str, start: Option<&'static str>) -> ServiceTest {
+        service.at("2026-12-01T12:00:00Z").run_until("2026-12-02T12:00:00Z");
+        service.deploy(dag, |options| options.start = start);
+        service.run_until("2026-12-11T12:00:00Z");
+        assert_eq!(records(&service, dag, "missed"), []);
+        service
+    }
+    let daily = |start, expected: &[&str]| {
+        let service = edited(Test::service().dag(edited_from_new_year {}), "edited_from_new_year", start);
+        service.assert_slots("edited_from_new_year", expected);
+    };
+    let once = |start| edited(Test::service().dag(edited_once_at_new_year {}), "edited_once_at_new_year", start);
+    daily(Some("2026-12-10"), &["2026-12-10", "2026-12-11"]);
+    // As of a DAG that is new, with a `start` that has passed.
+    let days = (3..12).map(|day| format!("2026-12-{day:02}")).collect::<Vec<_>>();
+    let days = days.iter().map(String::as_str).collect::<Vec<_>>();
+    daily(Some("2026-11-20"), &days);
+    daily(None, &days);
+    once(Some("2026-12-10")).assert_slots("edited_once_at_new_year", &["2026-12-10"]);
+    once(Some("2026-11-20")).assert_slots("edited_once_at_new_year", &["2026-11-20"]);
+    assert_eq!(once(None).runs("edited_once_at_new_year").len(), 1, "at the deploy");
+}
+
+/// The same `start`, of a timetable that becomes one of noon at once.
+#[test]
+fn an_earlier_start_counts_from_the_deploy_with_another_timetable_as_well() {
+    let mut service = Test::service().dag(edited_from_new_year {});
+    service.at("2026-12-01T13:00:00Z").run_until("2026-12-02T13:00:00Z");
+    service.deploy("edited_from_new_year", |options| {
+        (options.start, options.schedule) = (Some("2026-12-10"), Some("0 12 * * *".into()));
+    });
+    service.run_until("2026-12-11T13:00:00Z");
+    service.assert_slots("edited_from_new_year", &["2026-12-10T12:00:00Z", "2026-12-11T12:00:00Z"]);
+    assert_eq!(records(&service, "edited_from_new_year", "superseded"), []);
 }
 
 fn tell(_: &Notification) {}

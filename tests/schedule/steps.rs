@@ -557,6 +557,72 @@ fn slots_that_wait_outside_of_bounds_that_were_edited_leave_a_record() {
     assert_eq!(nothing, (String::new(), outside(3)));
 }
 
+/// An `end` of 14:30 that is moved or removed at 18:30, and a `start` in April that a build of 13:30
+/// has and that of 18:30 does not. The slots of the time between were taken for those of a downtime.
+#[test]
+fn slots_outside_of_bounds_were_never_due_when_these_are_edited() {
+    for catchup in [Catchup::Last, Catchup::All, Catchup::None] {
+        let of = |start: Option<&str>, end: Option<&str>| {
+            with(hourly(), |schedule| {
+                (schedule.start, schedule.end, schedule.catchup) = (start.map(utc), end.map(utc), catchup);
+            })
+        };
+        for end in [Some("2026-03-02"), None] {
+            let mut service = Service::new(of(None, Some("2026-03-01T14:30:00Z")), "2026-03-01T12:30:00Z");
+            service.until("2026-03-01T18:30:00Z");
+            service.schedule = of(None, end);
+            service.until("2026-03-01T19:30:00Z");
+            let slots = ["2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z", "2026-03-01T19:00:00Z"];
+            assert_eq!((service.slots(), service.records), (slots.map(str::to_owned).to_vec(), vec![]), "{catchup}");
+        }
+        let mut service = Service::new(of(None, None), "2026-03-01T12:30:00Z");
+        service.until("2026-03-01T13:30:00Z");
+        service.schedule = of(Some("2026-04-01"), None);
+        service.until("2026-03-01T18:30:00Z");
+        service.schedule = of(None, None);
+        service.until("2026-03-01T19:30:00Z");
+        assert_eq!(service.slots(), ["2026-03-01T13:00:00Z", "2026-03-01T19:00:00Z"], "{catchup}");
+        assert_eq!(service.records, [], "{catchup}");
+    }
+}
+
+/// The service is down from 12:30 to 15:30, and the next one has an `end` of 13:30, or a `start` of
+/// 14:30. The slots of the downtime that are outside were gone without a record.
+#[test]
+fn slots_of_a_downtime_outside_of_bounds_that_were_edited_leave_a_record() {
+    let edited = |change: fn(&mut Schedule)| {
+        let schedule = with(hourly(), |schedule| schedule.catchup = Catchup::All);
+        let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+        service.until("2026-03-01T12:30:00Z").down_until("2026-03-01T15:30:00Z");
+        change(&mut service.schedule);
+        service.until("2026-03-01T15:40:00Z").until("2026-03-01T15:50:00Z");
+        (service.slots()[1..].join(" "), service.records)
+    };
+    let reason = "`start` or `end` has changed, and the slot is outside";
+    let outside = |count| vec![(SlotFate::Superseded, count, reason.to_owned())];
+    let ended = edited(|schedule| schedule.end = Some(utc("2026-03-01T13:30:00Z")));
+    assert_eq!(ended, ("2026-03-01T13:00:00Z".to_owned(), outside(2)));
+    let begun = edited(|schedule| schedule.start = Some(utc("2026-03-01T14:30:00Z")));
+    assert_eq!(begun, ("2026-03-01T15:00:00Z".to_owned(), outside(2)));
+}
+
+/// As before, of a DAG that is paused until 15:00: the slots of the pause are those of the schedule
+/// that ends it.
+#[test]
+fn the_slots_of_a_pause_are_within_the_bounds_of_the_schedule_that_ends_it() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z");
+    let until = Some(utc("2026-03-01T15:00:00Z"));
+    let pause = Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until };
+    service.state.as_mut().expect("a state").pause = Some(pause);
+    service.schedule.end = Some(utc("2026-03-01T13:30:00Z"));
+    service.until("2026-03-01T14:30:00Z");
+    service.schedule.end = None;
+    service.until("2026-03-01T16:30:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T16:00:00Z"]);
+    assert_eq!(service.records, [(SlotFate::Paused, 3, "paused by mina".to_owned())]);
+}
+
 /// The slots from 13:00 to 15:00 wait as one span when the next build is daily, and ends at 13:30.
 /// Those of 14:00 and 15:00 were gone without a record.
 #[test]

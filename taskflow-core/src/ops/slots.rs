@@ -11,7 +11,7 @@ use crate::base::{ErrorKind, Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunState, RunType};
-use crate::schedule::{Note, Overlap, Schedule, ScheduleState, SlotFate, SlotRecord, Waits};
+use crate::schedule::{Note, Overlap, Schedule, ScheduleState, SlotFate, SlotRecord, Span, Waits};
 use crate::store::{RunFilter, RunOrder};
 
 /// What slots that wait and entries in the history of the schedule are called.
@@ -205,11 +205,16 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
     let notes = journal.schedule_notes(dag.id, searched).await?.into_iter();
     slots.extend(notes.map(|(at, note)| PastSlots { note: Some(note), ..PastSlots::new(at, at, 0, NOTE) }));
     if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
-        match waits(journal, dag.id, &schedule, &state, journal.now()).await {
-            Ok(waits) => slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default()),
-            Err(OpsError::Journal(error)) if error.kind() != ErrorKind::Damaged => return Err(error.into()),
-            // A timetable that panics, or a run that is damaged, hides no other run.
-            Err(_) => {}
+        // A timetable that panics is found out below.
+        if let Ok(Some(edited)) = asking(|| schedule.replaces(&state).map(str::to_owned)) {
+            slots.extend(of_old(&edited, &schedule, &state));
+        } else {
+            match waits(journal, dag.id, &schedule, &state, journal.now()).await {
+                Ok(waits) => slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default()),
+                Err(OpsError::Journal(error)) if error.kind() != ErrorKind::Damaged => return Err(error.into()),
+                // A timetable that panics, or a run that is damaged, hides no other run.
+                Err(_) => {}
+            }
         }
         slots.extend(open.iter().map(|slot| PastSlots {
             reason: "its events are not there yet".to_owned(),
@@ -246,14 +251,35 @@ fn why(PendingWaits { waits, interrupted }: &PendingWaits, overlap: Overlap) -> 
 /// The slots that wait, as one entry a span.
 fn waiting(schedule: &Schedule, state: &ScheduleState, waits: &PendingWaits) -> Vec<PastSlots> {
     let why = why(waits, schedule.overlap);
-    let spans = state.pending.iter().filter_map(|span| {
-        let first = schedule.after(span.after, state.first_seen)?;
-        let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
-        let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
-        let (first, last) = (*slots.first()?, *slots.last()?);
-        let reason = why.clone();
-        let times = SlotTimes { due: Some(first + schedule.offset), ..SlotTimes::default() };
-        Some(PastSlots { reason, times, ..PastSlots::new(first, last, slots.len() as u64, WAITING) })
+    state.pending.iter().filter_map(|&span| waiting_in(span, schedule, state, &why)).collect()
+}
+
+/// The slots that wait in a span, if it has any.
+fn waiting_in(span: Span, schedule: &Schedule, state: &ScheduleState, why: &str) -> Option<PastSlots> {
+    let first = schedule.after(span.after, state.first_seen)?;
+    let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
+    let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
+    let (first, last) = (*slots.first()?, *slots.last()?);
+    let times = SlotTimes { due: Some(first + schedule.offset), ..SlotTimes::default() };
+    Some(PastSlots { reason: why.to_owned(), times, ..PastSlots::new(first, last, slots.len() as u64, WAITING) })
+}
+
+/// The slots that wait of the timetable with this fingerprint, which the schedule has replaced: the
+/// next step records them. If the fingerprint does not tell what they are, the first of each span.
+fn of_old(fingerprint: &str, schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
+    const WHY: &str = "the timetable was edited; the slot is superseded when a service is running";
+
+    let (start, end) = state.bounds.unwrap_or((schedule.start, schedule.end));
+    let old = Schedule::of_fingerprint(fingerprint);
+    let old = old.map(|old| Schedule { start, end, offset: schedule.offset, ..old });
+    let spans = state.pending.iter().filter_map(|&span| {
+        let slots = old.as_ref().and_then(|old| waiting_in(span, old, state, WHY));
+        let is_old = |slots: &PastSlots| span.first.is_none_or(|first| slots.first == first);
+        slots.filter(is_old).or_else(|| {
+            let first = span.first?;
+            let times = SlotTimes { due: Some(first + schedule.offset), ..SlotTimes::default() };
+            Some(PastSlots { reason: WHY.to_owned(), times, ..PastSlots::new(first, first, 1, WAITING) })
+        })
     });
     spans.collect()
 }

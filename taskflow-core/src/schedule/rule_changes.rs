@@ -45,6 +45,8 @@ impl Stepper<'_> {
         let fingerprint = self.schedule.recurrence.fingerprint();
         let bounds = (self.schedule.start, self.schedule.end);
         let known = self.state.bounds.replace(bounds);
+        let waited_for_start = self.waited_for_start(known);
+        let is_same = self.state.fingerprint == fingerprint;
         if self.state.fingerprint.is_empty() {
             self.state.fingerprint = fingerprint;
         } else if self.state.fingerprint != fingerprint {
@@ -52,8 +54,28 @@ impl Stepper<'_> {
             self.decisions.push(Decision::Note(Note::TimetableChanged { from: from.clone(), to: fingerprint }));
             self.begin_anew(&from, known.unwrap_or(bounds));
         }
-        self.leave_bounds(known);
+        if waited_for_start {
+            self.begin_as_new();
+        }
+        self.leave_bounds(known, is_same);
         self.note_zone_rules();
+    }
+
+    /// Whether no slot was due yet, because of a `start` that was to come and is another one now.
+    fn waited_for_start(&self, known: Option<Bounds>) -> bool {
+        let Some((Some(start), _)) = known else { return false };
+        let (noticed, due) = (self.state.noticed, self.situation.now - self.schedule.offset);
+        self.schedule.start != Some(start) && noticed == just_before(start) && noticed > due
+    }
+
+    /// Begins as a DAG that is new: the state says that nothing is due before the old `start`.
+    fn begin_as_new(&mut self) {
+        let now = self.situation.now;
+        let new = ScheduleState::first_seen(self.schedule, now, false);
+        // The slot of `@once` without a start is when the DAG was first seen.
+        self.state.first_seen = now;
+        (self.state.noticed, self.state.pending) = (new.noticed, new.pending);
+        self.search = SlotSearch::new(self.schedule, now);
     }
 
     /// Records the slots of the old timetable that are not decided, and begins the new one now: the
@@ -105,8 +127,9 @@ impl Stepper<'_> {
 
     /// Records the slots that wait and are before `start` or after `end`, which were edited since
     /// they were noticed: until then their spans are [within](Span::within) these. `known` are the
-    /// bounds of the last step.
-    fn leave_bounds(&mut self, known: Option<Bounds>) {
+    /// bounds of the last step. If the timetable is the same, the slots that passed since then count
+    /// as those that wait.
+    fn leave_bounds(&mut self, known: Option<Bounds>, is_same: bool) {
         const REASON: &str = "`start` or `end` has changed, and the slot is outside";
 
         let schedule = self.schedule;
@@ -130,15 +153,16 @@ impl Stepper<'_> {
                 self.state.pending.push(span);
                 continue;
             }
-            gone.push(span.part(span.after, span.until.min(within.after)));
-            // With a `start` after `end` nothing is left, and no slot is in both parts.
-            gone.push(span.part(span.after.max(within.after).max(within.until), span.until));
+            gone.extend(outside(span, within));
             if within.after < within.until {
                 if within.first.is_none() {
                     within.first = catch(|| self.first_in(within)).ok().flatten().map(|slot| slot.at);
                 }
                 self.state.pending.push(within);
             }
+        }
+        if let Some(known) = known.filter(|_| is_same) {
+            gone.extend(self.leave_passed(known));
         }
         // The spans of an earlier version went on beyond the bounds, where no slot was.
         if gone.is_empty() || known.is_none() {
@@ -157,6 +181,26 @@ impl Stepper<'_> {
         // The code of a user need not be able to tell slots outside of the bounds.
         let records = records.unwrap_or_else(|_| firsts(&gone, REASON));
         self.decisions.extend(records.into_iter().map(Decision::Record));
+    }
+
+    /// What passed since the last step within the bounds of that step, and is outside of those of
+    /// the schedule. What is outside of the old bounds was never due: the cursor moves over it, but
+    /// for the last minute, and unless slots before it are still to be decided.
+    ///
+    /// The slots of a pause are those of the schedule that ends it.
+    fn leave_passed(&mut self, (start, end): Bounds) -> Vec<Span> {
+        let (now, schedule, noticed) = (self.situation.now, self.schedule, self.state.noticed);
+        let due = now - schedule.offset;
+        if due <= noticed || self.state.is_paused(now) {
+            return Vec::new();
+        }
+        let before = Schedule { start, end, ..schedule.clone() };
+        let passed = Span::new(noticed, due).within(&before);
+        let left = passed.within(schedule);
+        let begin = due - GRACE;
+        let decided = self.first_in(left).map_or(begin, |_| left.after.min(begin));
+        self.state.noticed = noticed.max(decided);
+        outside(passed, left).collect()
     }
 
     fn note_zone_rules(&mut self) {
@@ -184,6 +228,14 @@ impl Stepper<'_> {
         let records: Vec<Decision> = records.collect();
         self.decisions.extend(records);
     }
+}
+
+/// The parts of a span that are before and after its part within some bounds, if anything is there.
+fn outside(span: Span, within: Span) -> impl Iterator<Item = Span> {
+    let before = span.part(span.after, span.until.min(within.after));
+    // With a `start` after `end` nothing is left, and no slot is in both parts.
+    let after = span.part(span.after.max(within.after).max(within.until), span.until);
+    [before, after].into_iter().filter(|part| part.after < part.until)
 }
 
 /// Records of the first slots of some spans, whose other slots are not known or too many.

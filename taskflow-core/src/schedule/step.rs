@@ -159,7 +159,7 @@ pub(super) struct Stepper<'a> {
     pub(super) situation: &'a Situation,
     pub(super) state: ScheduleState,
     pub(super) decisions: Vec<Decision>,
-    search: SlotSearch<'a>,
+    pub(super) search: SlotSearch<'a>,
 }
 
 impl<'a> Stepper<'a> {
