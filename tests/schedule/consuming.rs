@@ -389,8 +389,8 @@ fn an_earlier_start_of_a_schedule_that_waited_for_its_start_counts() {
     assert_eq!(consuming.records, []);
 }
 
-/// Weekdays at 06:00, and hourly from 09:00 on, during a pause from 05:00 to 10:00. The slots of the
-/// pause are those of the timetable that ends it; they were superseded slots of the old one.
+/// Weekdays at 06:00, and hourly from 09:00 on, during a pause from 05:00 to 10:00. The slots of
+/// the pause are those of the timetable that ends it; they were superseded slots of the old one.
 #[test]
 fn the_slots_of_a_pause_are_those_of_the_timetable_that_ends_it() {
     let mut consuming = with_schedule(optional("a", MANY), |_| {});

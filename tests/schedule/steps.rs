@@ -528,8 +528,8 @@ fn a_slot_that_waits_leaves_a_record_when_a_timetable_of_the_user_changes() {
     assert!(reason.starts_with("the timetable has changed"), "{reason}");
 }
 
-/// The slots from 13:00 to 15:00 wait when `end` becomes 13:30, or `start` becomes 14:30. Those that
-/// are outside were gone without a record.
+/// The slots from 13:00 to 15:00 wait when `end` becomes 13:30, or `start` becomes 14:30. Those
+/// that are outside were gone without a record.
 #[test]
 fn slots_that_wait_outside_of_bounds_that_were_edited_leave_a_record() {
     let edited = |change: fn(&mut Schedule)| {
@@ -557,8 +557,9 @@ fn slots_that_wait_outside_of_bounds_that_were_edited_leave_a_record() {
     assert_eq!(nothing, (String::new(), outside(3)));
 }
 
-/// An `end` of 14:30 that is moved or removed at 18:30, and a `start` in April that a build of 13:30
-/// has and that of 18:30 does not. The slots of the time between were taken for those of a downtime.
+/// An `end` of 14:30 that is moved or removed at 18:30, and a `start` in April that a build of
+/// 13:30 has and that of 18:30 does not. The slots of the time between were taken for those of a
+/// downtime.
 #[test]
 fn slots_outside_of_bounds_were_never_due_when_these_are_edited() {
     for catchup in [Catchup::Last, Catchup::All, Catchup::None] {

@@ -18,8 +18,8 @@ pub(super) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<Attemp
     Ok(AttemptLog { records, torn })
 }
 
-/// Calls `each` with the records of a log, in the order of the files. An unreadable line is replaced
-/// by a record that describes it. Returns whether an incomplete last line was skipped.
+/// Calls `each` with the records of a log, in the order of the files. An unreadable line is
+/// replaced by a record that describes it. Returns whether an incomplete last line was skipped.
 ///
 /// # Errors
 ///
@@ -175,7 +175,8 @@ mod tests {
         }
     }
 
-    /// A log that reaches its limit while it is read: its oldest segment after the first is deleted.
+    /// A log that reaches its limit while it is read: its oldest segment after the first is
+    /// deleted.
     #[test]
     fn a_segment_that_is_deleted_meanwhile_ends_and_the_next_header_says_so() {
         let segments = vec![

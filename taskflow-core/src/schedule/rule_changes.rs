@@ -127,8 +127,8 @@ impl Stepper<'_> {
 
     /// Records the slots that wait and are before `start` or after `end`, which were edited since
     /// they were noticed: until then their spans are [within](Span::within) these. `known` are the
-    /// bounds of the last step. If the timetable is the same, the slots that passed since then count
-    /// as those that wait.
+    /// bounds of the last step. If the timetable is the same, the slots that passed since then
+    /// count as those that wait.
     fn leave_bounds(&mut self, known: Option<Bounds>, is_same: bool) {
         const REASON: &str = "`start` or `end` has changed, and the slot is outside";
 

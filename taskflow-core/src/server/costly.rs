@@ -5,7 +5,8 @@
 //! 2. Others wait for their turn, for [`PATIENCE`] at most. Whoever has to wait longer, or comes
 //!    when [`PLACES`] wait already, gets 503 with `Retry-After`, and has cost nothing.
 //! 3. A [`Turn`] lasts as long as the work. A client that goes away does not end at once what a
-//!    thread has begun for it, so that thread holds the turn too. `log_reads` reads no further then.
+//!    thread has begun for it, so that thread holds the turn too. `log_reads` reads no further
+//!    then.
 //! 4. A request waits for its turn once its body is there. No client holds a turn that it does
 //!    nothing with.
 //!

@@ -65,8 +65,8 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Begins with a schedule that was edited, of a DAG that is paused or about to be. Otherwise the
-    /// step of the schedule does.
+    /// Begins with a schedule that was edited, of a DAG that is paused or about to be. Otherwise
+    /// the step of the schedule does.
     fn begin_edited(&mut self) {
         let (state, records, notes) = begin_changed_slots(self.consumer, &self.state, self.situation.now);
         self.decisions.extend(records.into_iter().map(ConsumerDecision::Record));
