@@ -64,7 +64,7 @@ fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
     let labelled = || {
         let status = home.call(&["status", "1", "--output", "json"]);
-        let tasks = (status.code == Some(0)).then(|| status.json()["tasks"].clone()).unwrap_or_default();
+        let tasks = if status.code == Some(0) { status.json()["tasks"].clone() } else { Value::Null };
         tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == "labelled").cloned())
     };
     for deaths in 0..3 {
