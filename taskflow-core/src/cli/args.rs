@@ -13,6 +13,8 @@ use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
 use super::{Program, drive, flags, help, moment};
+#[cfg(feature = "sqlite")]
+use crate::dag::taken_flags_of_backfill;
 use crate::dag::{Registry, TAKEN_FLAGS};
 use crate::render::Format;
 
@@ -146,7 +148,7 @@ const RUN: DagArgs = DagArgs { of_one: dag, taken, add: with_flags };
 
 #[cfg(feature = "sqlite")]
 const BACKFILL: DagArgs =
-    DagArgs { of_one: super::backfill::slots, taken: super::backfill::taken, add: with_slots_and_flags };
+    DagArgs { of_one: super::backfill::slots, taken: taken_flags_of_backfill, add: with_slots_and_flags };
 
 /// A verb that takes a DAG with values for its parameters.
 fn of_a_dag(command: Command, verb: &str, dags: &Dags, args: &DagArgs) -> Command {
@@ -175,7 +177,7 @@ fn with_flags(command: Command) -> Command {
 
 #[cfg(feature = "sqlite")]
 fn with_slots_and_flags(command: Command) -> Command {
-    add_flags(command.arg(super::backfill::slots()), &super::backfill::taken())
+    add_flags(command.arg(super::backfill::slots()), &taken_flags_of_backfill())
 }
 
 fn add_flags(command: Command, taken: &[&str]) -> Command {

@@ -9,7 +9,7 @@ use super::grid::{Cell, Column, Table};
 use super::source::{BackfillAsked, Source};
 use super::terminal::Terminal;
 use super::{args, flags, format, run_args};
-use crate::dag::{DagDef, taken_flags_of_backfill};
+use crate::dag::DagDef;
 use crate::ops::{self, BackfillPreview, BackfillTotals, StartedBackfill};
 use crate::schedule::{BackfillOrder, BackfillRequest, BackfillScope, FutureSlots, SlotRange, Zone};
 
@@ -51,11 +51,6 @@ pub(super) fn options() -> Vec<Arg> {
 
 pub(super) fn limit() -> Arg {
     Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(u32).range(1..))
-}
-
-/// Names that no parameter can have as a flag of `backfill`.
-pub(super) fn taken() -> Vec<&'static str> {
-    taken_flags_of_backfill()
 }
 
 pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {

@@ -1,8 +1,8 @@
 //! The audit trail: who acts through a journal, and the row about what they change.
 //!
 //! 1. Whoever acts gets a journal that is [signed](Journal::signed) with their name. It is the same
-//!    journal otherwise. A journal without a signature leaves no rows: that of a service that
-//!    follows its schedules, and that of a program that runs its DAGs.
+//!    journal otherwise. A journal without a signature leaves no rows: that of a service, and that
+//!    of a program that runs its DAGs.
 //! 2. An operation that changes something begins a row ([`Journal::auditing`]) and works with the
 //!    journal that it gets. The first change that this journal stores takes the row along, into the
 //!    same transaction; whatever the operation stores after it belongs to the same act.

@@ -398,6 +398,25 @@ fn no_retry_starts_late_after_the_limit_over_all_attempts() {
     assert!(run.ready().is_empty());
 }
 
+/// The fourth process would be the next to die.
+#[test]
+fn a_task_with_which_three_processes_have_died_fails_and_is_not_called_again() {
+    for (fail_fast, ready) in [(false, &["b"][..]), (true, &[])] {
+        let settings = Settings { fail_fast, ..Settings::default() };
+        let mut run = Run::unstarted(plan(two_above_one), settings);
+        let task = run.task("a");
+        let lost = RestoredTask { attempts: 3, uncounted_attempts: 3, ..ended(task, RestoredState::Open) };
+        let deadly = vec![(task, 3)];
+        run.machine.restore(&Restored { tasks: vec![lost], deadly, ..Restored::default() });
+        run.step(Input::Start);
+        assert_eq!((run.state("a"), run.machine.attempt(task)), (TaskState::Failed, 3));
+        let failure = run.machine.failure(task).expect("it failed").to_string();
+        assert_eq!(failure, "its process has died 3 times while it ran");
+        assert!(run.commands.contains(&Command::EndWork(task)), "it may have left a job on a cluster");
+        assert_eq!(run.ready(), ready);
+    }
+}
+
 /// The limit passed before the run was resumed, which was being cancelled.
 #[test]
 fn a_run_that_was_ending_early_ends_a_task_for_its_own_reason() {
