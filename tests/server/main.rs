@@ -38,6 +38,7 @@ mod requested;
 mod respondents;
 mod rights;
 mod run_log;
+mod run_params;
 mod schema;
 mod secrets;
 mod start;

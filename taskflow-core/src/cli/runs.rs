@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
 use super::grid::{self, Cell, Column, Table};
@@ -36,6 +36,14 @@ pub(super) fn command() -> Command {
                 .help("Only runs that this account, user or token has asked for"),
         )
         .arg(
+            Arg::new("param")
+                .long("param")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .value_parser(param)
+                .help("Only runs with this value of a parameter; of a name that is repeated, with any of its values"),
+        )
+        .arg(
             Arg::new("limit")
                 .long("limit")
                 .value_name("N")
@@ -59,6 +67,14 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     }
 }
 
+/// A parameter with a value.
+fn param(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter and its value are written NAME=VALUE, such as month=2013-01".to_owned()),
+    }
+}
+
 pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let format = matches.get_one::<String>("format");
     let format = format.and_then(|name| RunListFormat::ALL.into_iter().find(|format| format.name() == name));
@@ -68,6 +84,7 @@ pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         states: run_args::given_states(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
         requested_by: matches.get_one::<String>("by").cloned(),
+        params: matches.get_many::<(String, String)>("param").unwrap_or_default().cloned().collect(),
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };

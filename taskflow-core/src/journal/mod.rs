@@ -3,6 +3,7 @@
 //! - [`Journal`]: the public API. `reading`: finds and reads runs. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //!   `graph_diff`: what differs between two graphs, in words.
+//!   `param_filter`: selects runs by the values of their parameters.
 //! - `writer`: stores entries, and its protocol. `queue`: what waits for it. `run_log`: where the
 //!   entries of a run wait for it. `store_wait`: how long it waits for a store that is locked;
 //!   `task_wait`: how long tasks do that write by themselves.
@@ -70,6 +71,7 @@ mod journal;
 mod locked_store_tests;
 #[cfg(feature = "testing")]
 mod manual_journal;
+mod param_filter;
 mod params;
 #[cfg(feature = "sqlite")]
 mod permissions;

@@ -20,12 +20,20 @@ impl Journal {
     ///
     /// When the store cannot be read.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
+        match filter.params.is_empty() {
+            true => self.summaries(filter).await,
+            false => self.runs_with_params(filter).await,
+        }
+    }
+
+    /// The runs that match the filter, whatever its parameters, in its order.
+    pub(super) async fn summaries(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
         let rows = self.inner.store.runs(filter).await?;
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
-    /// How many runs match the filter, whatever its place, order and limit, and whether there may
-    /// be more: counting ends at `most` runs, or before.
+    /// How many runs match the filter, whatever its parameters, place, order and limit, and whether
+    /// there may be more: counting ends at `most` runs, or before.
     ///
     /// # Errors
     ///

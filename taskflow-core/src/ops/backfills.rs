@@ -368,7 +368,7 @@ pub(crate) fn run_of_backfill(
 fn check_params(dag: &'static DagDef, params: &BTreeMap<String, Vec<String>>) -> Result<(), OpsError> {
     let plan = dag.plan()?;
     if let Some(name) = params.keys().find(|name| !plan.params().iter().any(|def| def.name == **name)) {
-        return Err(OpsError::UnknownParam { dag: dag.id.to_owned(), param: name.clone() });
+        return Err(OpsError::unknown_param(dag.id, name, plan.params()));
     }
     match invalid_params(dag, plan.params(), params).into_iter().next() {
         Some(error) => Err(error.into()),

@@ -6,7 +6,7 @@ use super::backfill_preview::BackfillTotals;
 use super::preview::they_are;
 use crate::base::{BoxError, ErrorKind, Interval, Timestamp};
 use crate::config::ConfigError;
-use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
+use crate::dag::{BuildErrors, ParamDef, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
 use crate::journal::{JournalError, pruning};
 use crate::run::{QuestionRespondents, RunState, TaskState};
@@ -196,12 +196,14 @@ pub enum OpsError {
         token: String,
     },
     /// The DAG has no such parameter.
-    #[error("the DAG `{dag}` has no parameter `{param}`")]
+    #[error("the DAG `{dag}` has no parameter `{param}`; {}", it_has(known))]
     UnknownParam {
         /// The DAG.
         dag: String,
         /// The parameter.
         param: String,
+        /// The parameters that it has.
+        known: Vec<String>,
     },
     /// The program does not have the DAG any more, and its runs were deleted.
     #[error("the DAG `{dag}` is not in this program any more, and its runs were pruned{}", pruning(*at, by.as_deref()))]
@@ -371,6 +373,12 @@ impl OpsError {
         OpsError::UnreadableSchedule { dag: dag.to_owned(), error: error.to_string() }
     }
 
+    /// A DAG with these parameters has no other.
+    pub(crate) fn unknown_param(dag: &str, param: &str, known: &[ParamDef]) -> Self {
+        let known = known.iter().map(|param| param.name.to_owned()).collect();
+        OpsError::UnknownParam { dag: dag.to_owned(), param: param.to_owned(), known }
+    }
+
     /// The store, and who has locked it, if another process has.
     pub(crate) fn locked_store(&self) -> Option<(&str, Option<&str>)> {
         let OpsError::Journal(JournalError::Store(StoreError::Busy { place, holder, .. })) = self else { return None };
@@ -431,6 +439,14 @@ impl OpsError {
                 ErrorKind::Damaged
             }
         }
+    }
+}
+
+/// The parameters of a DAG.
+fn it_has(params: &[String]) -> String {
+    match params {
+        [] => "it has none".to_owned(),
+        params => format!("it has `{}`", params.join("`, `")),
     }
 }
 

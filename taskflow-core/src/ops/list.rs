@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 use super::error::OpsError;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
+use crate::dag::{DagDef, Registry};
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunState, RunType};
 use crate::store::{RunCursor, RunFilter};
 
-/// How many runs are looked at for those that somebody has asked for, and how many at once.
+/// How many runs are looked at for those that fit what no index knows, and how many at once.
 const LOOKED_AT: usize = 10_000;
 const AT_ONCE: u32 = 1_000;
 /// How far runs are counted.
@@ -30,15 +31,17 @@ pub struct RunList {
 
 /// Lists the runs that match a filter, newest first.
 ///
-/// Who has asked for a run is in no index. With [`RunFilter::requested_by`], the 10,000 newest runs
-/// that match the rest of the filter are looked at, and [`RunList::next`] goes on behind them: so a
-/// page can have fewer runs than its limit, or none, and yet a next one.
+/// Who has asked for a run is in no index, nor are its parameters. With
+/// [`RunFilter::requested_by`] or [`RunFilter::params`], the 10,000 newest runs that match the rest
+/// of the filter are looked at, and [`RunList::next`] goes on behind them: so a page can have fewer
+/// runs than its limit, or none, and yet a next one.
 ///
 /// # Errors
 ///
-/// When the store cannot be read.
+/// When the store cannot be read, or the DAG of the filter has no such parameter.
 pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList, OpsError> {
-    if filter.requested_by.is_some() {
+    check_params(filter)?;
+    if filter.is_unindexed() {
         return look_for(journal, filter, LOOKED_AT, AT_ONCE).await;
     }
     // Reading one more than the limit shows whether there are more.
@@ -49,6 +52,23 @@ pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList,
     runs.truncate(most);
     let next = runs.last().filter(|_| more).map(|run| run.cursor(filter.order));
     Ok(RunList { runs, more, next })
+}
+
+/// Refuses parameters that the DAG of a filter does not have, if the filter shows its runs. Of a DAG
+/// that the program does not have, or cannot draw, they are not known.
+fn check_params(filter: &RunFilter) -> Result<(), OpsError> {
+    let Some(dag) = filter.dag.as_deref().filter(|_| !filter.params.is_empty()) else { return Ok(()) };
+    if filter.among.as_ref().is_some_and(|among| !among.iter().any(|known| known == dag)) {
+        return Ok(());
+    }
+    let Some(Ok(plan)) = Registry::dags().into_iter().find(|known| known.id == dag).map(DagDef::plan) else {
+        return Ok(());
+    };
+    let is_known = |name: &str| plan.params().iter().any(|param| param.name == name);
+    match filter.params.iter().find(|(name, _)| !is_known(name)) {
+        Some((name, _)) => Err(OpsError::unknown_param(dag, name, plan.params())),
+        None => Ok(()),
+    }
 }
 
 /// How many runs match a filter.
@@ -66,9 +86,10 @@ pub struct RunCount {
 ///
 /// # Errors
 ///
-/// When the store cannot be read.
+/// As [`list_runs`].
 pub async fn count_runs(journal: &Journal, filter: &RunFilter) -> Result<RunCount, OpsError> {
-    if filter.requested_by.is_some() {
+    check_params(filter)?;
+    if filter.is_unindexed() {
         let filter = RunFilter { after: None, limit: None, ..filter.clone() };
         let list = look_for(journal, &filter, LOOKED_AT, AT_ONCE).await?;
         return Ok(RunCount { count: list.runs.len() as u64, more: list.more });
@@ -77,18 +98,23 @@ pub async fn count_runs(journal: &Journal, filter: &RunFilter) -> Result<RunCoun
     Ok(RunCount { count, more })
 }
 
-/// Lists the runs that somebody has asked for, among so many.
+/// Lists the runs that fit what no index knows, among so many.
 async fn look_for(journal: &Journal, filter: &RunFilter, looked_at: usize, at_once: u32) -> Result<RunList, OpsError> {
     let most = filter.limit.map_or(usize::MAX, |limit| limit as usize);
-    let mut rest = RunFilter { requested_by: None, limit: Some(at_once), ..filter.clone() };
+    let mut rest = RunFilter { requested_by: None, params: Vec::new(), limit: Some(at_once), ..filter.clone() };
     let (mut runs, mut looked): (Vec<RunSummary>, usize) = (Vec::new(), 0);
     loop {
         let some = journal.runs(&rest).await?;
         let is_last = some.len() < at_once as usize;
         looked += some.len();
+        let with_params = match filter.params.is_empty() {
+            true => None,
+            false => Some(journal.with_params(&filter.params, &some).await?),
+        };
         for run in some {
             let place = run.cursor(filter.order);
-            if filter.is_requested(&run.info) {
+            let has_params = with_params.as_ref().is_none_or(|numbers| numbers.contains(&run.number));
+            if has_params && filter.is_requested(&run.info) {
                 if runs.len() == most {
                     // The next page begins with this run.
                     return Ok(RunList { runs, more: true, next: rest.after });

@@ -24,7 +24,7 @@ use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
-use super::routes::{self, Field, Kind, Route};
+use super::routes::{self, Field, Kind, PARAM, Route};
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
@@ -183,7 +183,7 @@ fn members(fields: &[Field], body: Map<String, Value>, args: &mut Map<String, Va
 
 fn find<'f>(fields: &'f [Field], name: &str, what: &str) -> Result<&'f Field, Problem> {
     let names = || fields.iter().map(|field| field.name);
-    fields.iter().find(|field| field.name == name).ok_or_else(|| {
+    fields.iter().find(|field| field.is_named(name)).ok_or_else(|| {
         let problem = Problem::bad_request(format!("there is no {what} `{name}`{}", did_you_mean(name, names())));
         let next = match fields {
             [] => format!("this address has no {what}s"),
@@ -198,6 +198,10 @@ impl Field {
         if let Kind::Texts = self.kind {
             let all = texts.iter().flat_map(|text| text.split(',')).filter(|text| !text.is_empty());
             return Ok(all.map(|text| Value::String(text.to_owned())).collect());
+        }
+        if let Kind::Params = self.kind {
+            // A value may have commas.
+            return self.of_json(texts.iter().map(|text| Value::String(text.clone())).collect());
         }
         let [text] = texts else {
             return Err(Problem::bad_request(format!("`{}` is given several times", self.name)).at(self.name));
@@ -225,6 +229,9 @@ impl Field {
                 number.as_i64().is_some_and(|number| (least..=most).contains(&number))
             }
             (Kind::Texts, Value::Array(items)) => items.iter().all(Value::is_string),
+            (Kind::Params, Value::Array(items)) => {
+                items.iter().all(|item| item.as_str().is_some_and(|text| text.chars().count() <= TEXT))
+            }
             _ => false,
         };
         if fits {
@@ -246,6 +253,7 @@ impl std::fmt::Display for Kind {
             Kind::Span(u64::MAX) => f.write_str("a duration such as 90s, 12h or 30d"),
             Kind::Span(most) => write!(f, "a duration of at most {most}s such as 30s"),
             Kind::Texts => f.write_str("a list of texts"),
+            Kind::Params => write!(f, "a list of texts of at most {TEXT} characters each"),
             Kind::Json => f.write_str("JSON"),
             Kind::Object => f.write_str("a JSON object"),
         }
@@ -337,6 +345,18 @@ impl Call {
         self.number(name).and_then(|number| usize::try_from(number).ok())
     }
 
+    /// The parameters of runs that the query names, with their texts.
+    pub(super) fn run_params(&self) -> Vec<(String, String)> {
+        let mut params = Vec::new();
+        for (name, texts) in &self.args {
+            if let Some(param) = name.strip_prefix(PARAM) {
+                let texts = texts.as_array().into_iter().flatten().filter_map(Value::as_str);
+                params.extend(texts.map(|text| (param.to_owned(), text.to_owned())));
+            }
+        }
+        params
+    }
+
     /// At most how many a list has.
     pub(super) fn limit(&self) -> u32 {
         self.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(50)
@@ -394,6 +414,7 @@ mod tests {
             field("limit", Kind::Number(1, 9)),
             field("state", Kind::Texts),
             field("all", Kind::Switch),
+            field("param.{name}", Kind::Params),
         ];
         let mut args = Map::new();
         let read = query(&fields, text, &mut args);
@@ -407,6 +428,8 @@ mod tests {
             "dag": "a b c", "limit": 3, "state": ["failed", "queued", "running"], "all": true,
         });
         assert_eq!(Value::Object(args), expected);
+        let args = read("param.month=2013-01&param.a%26b=1,2&param.month=").unwrap();
+        assert_eq!(Value::Object(args), serde_json::json!({ "param.month": ["2013-01", ""], "param.a&b": ["1,2"] }));
     }
 
     #[test]
@@ -418,6 +441,7 @@ mod tests {
             ("dag=1&dag=2", "`dag` is given several times"),
             ("dag=%ff", "not percent-encoded UTF-8"),
             ("all=perhaps", "`all` is not true or false"),
+            ("param.=1", "there is no query parameter `param.`"),
         ] {
             let refused = read(text).unwrap_err();
             assert!(refused.contains(why), "{text}: {refused}");

@@ -152,7 +152,7 @@ fn schema(kind: Kind) -> Value {
         Kind::Switch => json!({ "type": "boolean" }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
         Kind::Span(_) => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
-        Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Texts | Kind::Params => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Json => json!({}),
         Kind::Object => json!({ "type": "object" }),
     }

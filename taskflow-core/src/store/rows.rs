@@ -196,6 +196,10 @@ pub struct RunFilter {
     pub before: Option<Timestamp>,
     /// Asked for by this account, user or token: one of [`RunInfo::requested_by`]. No index has it.
     pub requested_by: Option<String>,
+    /// With these values of parameters, each a name and a text as the command line takes it: of a
+    /// name that is there several times, with any of its texts. No index has them. A store does not
+    /// read values, and leaves no run out for them; a [`Journal`](crate::journal::Journal) does.
+    pub params: Vec<(String, String)>,
     /// In this order.
     pub order: RunOrder,
     /// Only runs that follow this place in the order: the next page.
@@ -205,7 +209,7 @@ pub struct RunFilter {
 }
 
 impl RunFilter {
-    /// Whether a run fits all conditions but that about its state.
+    /// Whether a run fits all conditions but those about its state and its parameters.
     pub(super) fn allows(&self, run: &RunRow) -> bool {
         let date = run.info.logical_date;
         let place = run.cursor(self.order);
@@ -219,6 +223,12 @@ impl RunFilter {
             && self.before.is_none_or(|before| run.created < before)
             && self.is_requested(&run.info)
             && self.after.is_none_or(|after| (place.at, place.number) < (after.at, after.number))
+    }
+
+    /// Whether it has a condition that no index decides, so that many runs may have to be looked at
+    /// for each that fits.
+    pub(crate) fn is_unindexed(&self) -> bool {
+        self.requested_by.is_some() || !self.params.is_empty()
     }
 
     /// Whether a run fits the condition about who has asked for it.

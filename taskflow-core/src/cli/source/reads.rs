@@ -136,7 +136,8 @@ impl Source {
         }
     }
 
-    /// The runs that match a filter about DAGs, states, times of creation, and who asked for them.
+    /// The runs that match a filter about DAGs, states, times of creation, who asked for them, and
+    /// parameters.
     pub(in crate::cli) fn runs(&self, filter: &RunFilter) -> Result<RunPage, CliError> {
         let most = most(filter.limit);
         // One more shows whether there are more.
@@ -430,18 +431,21 @@ fn each_page_of(
     each: &mut dyn FnMut(&[RunSummaryDocument]) -> Result<bool, CliError>,
 ) -> Result<(), CliError> {
     let states = filter.states.iter().map(|state| state.name()).collect::<Vec<_>>().join(",");
-    let query = given([
+    let params = filter.params.iter().map(|(name, text)| (format!("param.{}", segment(name)), text.clone()));
+    let params: Vec<(String, String)> = params.collect();
+    let mut query: Vec<(&str, String)> = given([
         ("dag", filter.dag.clone()),
         ("state", Some(states).filter(|states| !states.is_empty())),
         ("since", filter.since.map(|since| since.to_string())),
         ("by", filter.requested_by.clone()),
         ("limit", Some(filter.limit.map_or(PAGE, |limit| limit.min(PAGE)).to_string())),
     ]);
+    query.extend(params.iter().map(|(name, text)| (name.as_str(), text.clone())));
     let mut left = most(filter.limit);
     client.each_page("/runs", &query, &mut |mut page: Vec<RunSummaryDocument>| {
         page.truncate(left);
         left -= page.len();
-        // A page of what somebody has asked for can be empty, and yet have a next one.
+        // A page of what no index knows can be empty, and yet have a next one.
         Ok(each(&page)? && left > 0)
     })
 }

@@ -103,7 +103,8 @@ pub(super) fn linked(call: &Call, answer: Answer, parameter: &str, next: Option<
 fn next_page(call: &Call, parameter: &str, place: &str) -> String {
     let mut query = String::new();
     let mut add = |name: &str, text: &str| {
-        query += &format!("{name}={}&", utf8_percent_encode(text, PLAIN));
+        // A client has chosen the name, if it is that of a parameter of runs.
+        query += &format!("{}={}&", utf8_percent_encode(name, PLAIN), utf8_percent_encode(text, PLAIN));
     };
     for (name, value) in call.args().iter().filter(|(name, _)| *name != parameter) {
         match value {

@@ -21,8 +21,8 @@ pub(in crate::server) async fn json_lines(call: Call) -> Answer {
 
 async fn export(call: Call, format: RunListFormat, file: File) -> Answer {
     let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok());
-    let filter = call.state.visible().await?.runs(RunFilter { limit, ..listed(&call)? });
-    let is_costly = filter.requested_by.is_some();
+    let filter = call.state.runs(RunFilter { limit, ..listed(&call)? }).await?;
+    let is_costly = filter.is_unindexed();
     let pages = RunPages::new(&call.state.journal, filter);
     let visitor = call.state.clone();
     streams::download(&call.state, file, Text { visitor, pages, is_costly, format, has_begun: false }).await

@@ -20,13 +20,13 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         None => None,
     };
     let filter = RunFilter { after, limit: Some(call.limit()), ..listed(&call)? };
+    let filter = call.state.runs(filter).await?;
     // Many runs are looked at for these.
-    let _turn = match filter.requested_by {
-        Some(_) => Some(call.state.turn(call.state.principal()).await?),
-        None => None,
+    let _turn = match filter.is_unindexed() {
+        true => Some(call.state.turn(call.state.principal()).await?),
+        false => None,
     };
-    let RunList { runs, next, .. } =
-        ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
+    let RunList { runs, next, .. } = ops::list_runs(&call.state.journal, &filter).await?;
     let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
     linked(&call, page, "after", next.map(RunCursor::encode))
 }
@@ -41,6 +41,7 @@ pub(super) fn listed(call: &Call) -> Result<RunFilter, Problem> {
         logical_since: call.time("logical_since"),
         logical_before: call.time("logical_before"),
         requested_by: call.text("by").map(str::to_owned),
+        params: call.run_params(),
         order,
         ..filter_of(call)?
     })

@@ -85,12 +85,36 @@ impl Visitor {
 
     /// What they may see in lists.
     pub(in crate::server) async fn visible(&self) -> Result<Visible, Problem> {
-        if self.principal.may_everywhere(Right::View) {
+        self.dags_with(&[Right::View]).await
+    }
+
+    /// The runs of a filter that they may list. Whoever selects by values of parameters is told
+    /// these values, so they get runs only whose values they may read.
+    ///
+    /// # Errors
+    ///
+    /// When they see the DAG that the filter names, and may not read its values.
+    pub(in crate::server) async fn runs(&self, filter: RunFilter) -> Result<RunFilter, Problem> {
+        if filter.params.is_empty() {
+            return Ok(self.visible().await?.runs(filter));
+        }
+        if let Some(dag) = &filter.dag
+            && self.may(Right::View, dag)
+            && !self.may(Right::ViewValues, dag)
+        {
+            return Err(self.lacks(Right::ViewValues, &format!("the DAG `{dag}`"), AuditTarget::dag(dag)));
+        }
+        Ok(self.dags_with(&[Right::View, Right::ViewValues]).await?.runs(filter))
+    }
+
+    /// The DAGs to which they have all these rights.
+    async fn dags_with(&self, rights: &[Right]) -> Result<Visible, Problem> {
+        if rights.iter().all(|right| self.principal.may_everywhere(*right)) {
             return Ok(Visible { dags: None });
         }
         let mut dags: Vec<String> = self.state.dags.iter().map(|dag| dag.id.to_owned()).collect();
         dags.extend(self.state.journal.last_runs().await?.into_iter().map(|run| run.info.dag_id));
-        dags.retain(|dag| self.may(Right::View, dag));
+        dags.retain(|dag| rights.iter().all(|right| self.may(*right, dag)));
         dags.sort_unstable();
         dags.dedup();
         Ok(Visible { dags: Some(dags) })

@@ -85,11 +85,12 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
     }
     if listed.is_all() {
         return Err(Problem::invalid(
-            "the list has no filter; show runs of a DAG, of a type, of a time, of somebody or in a state first",
+            "the list has no filter; show runs of a DAG, of a type, of a time, of somebody, with a parameter or in a state \
+             first",
         ));
     }
     let filter = RunFilter { limit: u32::try_from(MOST).ok(), ..listed.filter() };
-    let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
+    let list = ops::list_runs(&state.journal, &state.runs(filter).await?).await?;
     if list.more && list.runs.len() < MOST {
         // Those that were not looked at may match.
         return Err(Problem::invalid(
@@ -109,6 +110,7 @@ fn listed(values: &Values) -> Listed<'_> {
         state: values.get("state"),
         run_type: values.get("type"),
         by: values.get("by"),
+        param: values.get("param"),
         times: TIMES.map(|name| values.get(name)),
     }
 }
@@ -182,7 +184,7 @@ fn form(state: &Visitor, change: &RunChange, values: &Values, runs: &[String], p
     let listed = listed(values);
     let mut hidden = vec![("run", runs.join(" ")), ("dag", listed.dag.to_owned())];
     hidden.extend([("state", listed.state.to_owned()), ("type", listed.run_type.to_owned())]);
-    hidden.push(("by", listed.by.to_owned()));
+    hidden.extend([("by", listed.by.to_owned()), ("param", listed.param.to_owned())]);
     hidden.extend(TIMES.into_iter().zip(listed.times.map(str::to_owned)));
     let mut name = "cancel";
     if !cancels(change) {

@@ -6,15 +6,16 @@ use axum::response::Html;
 
 use super::address;
 use super::dag_list::Filter;
-use super::escape::html;
+use super::escape::{html, segment};
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
+use super::problem::sentence;
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment, took_for};
 use crate::base::Timestamp;
 use crate::journal::RunSummary;
 use crate::ops::accounts::Right;
-use crate::ops::{self, RunCount, RunList, RunListFormat};
+use crate::ops::{self, OpsError, RunCount, RunList, RunListFormat};
 use crate::run::{RunState, RunType, TaskState};
 use crate::schedule::{Moment as Typed, Zone};
 use crate::server::auth::Visitor;
@@ -37,6 +38,9 @@ struct RunListPage {
     state: String,
     run_type: String,
     by: String,
+    param: String,
+    /// Whether it is no parameter, or the DAG has none of the name.
+    is_param_wrong: bool,
     times: [TimeField; 4],
     has_times: bool,
     /// What is wrong with one of them, or empty.
@@ -94,6 +98,8 @@ pub(super) struct Listed<'q> {
     pub(super) run_type: &'q str,
     /// Who has asked for them.
     pub(super) by: &'q str,
+    /// A parameter with its value, as it was typed: `month=2013-01`.
+    pub(super) param: &'q str,
     /// Days or times in UTC, as they were typed, in the order of [`TIMES`].
     pub(super) times: [&'q str; 4],
 }
@@ -122,13 +128,24 @@ impl Listed<'_> {
             states: STATES.into_iter().filter(|state| state.name() == self.state).collect(),
             run_types: RunType::ALL.into_iter().filter(|known| known.name() == self.run_type).collect(),
             requested_by: (!self.by.is_empty()).then(|| self.by.to_owned()),
+            params: self.param().map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect(),
             order: RunOrder::Number,
             ..RunFilter::default()
         }
     }
 
-    /// What is wrong with a point in time, in a sentence. Without it, more runs would match.
+    /// The name and the value of the parameter.
+    fn param(&self) -> Option<(&str, &str)> {
+        let (name, text) = self.param.split_once('=')?;
+        Some((name.trim_end(), text.trim_start())).filter(|(name, _)| !name.is_empty())
+    }
+
+    /// What is wrong with the parameter or a point in time, in a sentence. Without it, more runs
+    /// would match.
     pub(super) fn mistake(&self) -> Option<String> {
+        if !self.param.is_empty() && self.param().is_none() {
+            return Some(format!("`{}` is not a parameter with its value, such as month=2013-01.", self.param));
+        }
         let text = self.times.into_iter().find(|text| time_of(text).is_err())?;
         Some(format!("`{text}` is neither a day such as 2026-01-31 nor a time such as 2026-01-31T06:00:00Z."))
     }
@@ -140,9 +157,10 @@ impl Listed<'_> {
 
     /// The list from its beginning, or after a run.
     pub(super) fn address(&self, after: &str) -> String {
-        let Listed { dag, state, run_type, by, times } = self;
-        let query = [("state", *state), ("dag", *dag), ("type", *run_type), ("by", *by), ("after", after)];
-        with_times(&address::with("/runs", &query), *times)
+        let Listed { dag, state, run_type, by, param, times } = self;
+        let query = [("state", *state), ("dag", *dag), ("type", *run_type), ("by", *by), ("param", *param)];
+        let path = address::with(&address::with("/runs", &query), &[("after", after)]);
+        with_times(&path, *times)
     }
 
     /// All of the list, as a file of the API.
@@ -152,7 +170,11 @@ impl Listed<'_> {
         let run_type = filter.run_types.first().map_or("", |run_type| run_type.name());
         let path = format!("/api/v1/runs.{}", format.name());
         let query = [("state", state), ("dag", self.dag), ("run_type", run_type), ("by", self.by)];
-        let path = address::with(&path, &query);
+        let mut path = address::with(&path, &query);
+        if let Some((name, text)) = self.param() {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path += &format!("param.{}={}", segment(name), segment(text));
+        }
         let times = [filter.since, filter.before, filter.logical_since, filter.logical_before];
         let times = times.map(|time| time.map(|time| time.to_string()).unwrap_or_default());
         with_times(&path, times.each_ref().map(String::as_str))
@@ -167,9 +189,10 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
-    let by = asked(&query, "by");
-    let listed = Listed { dag, state: chosen, run_type, by, times: TIMES.map(|name| asked(&query, name)) };
-    let mistake = listed.mistake();
+    let (by, param) = (asked(&query, "by"), asked(&query, "param"));
+    let listed = Listed { dag, state: chosen, run_type, by, param, times: TIMES.map(|name| asked(&query, name)) };
+    let mut mistake = listed.mistake();
+    let mut is_param_wrong = !param.is_empty() && listed.param().is_none();
     let after = match asked(&query, "after") {
         "" => None,
         // The place of a run that was pruned meanwhile is not known.
@@ -177,20 +200,28 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
             Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
         ),
     };
-    // Of a list of what somebody has asked for, many runs are looked at.
-    let _turn = match by {
-        "" => None,
-        _ => Some(state.turn(state.principal()).await?),
+    let filter = state.runs(RunFilter { after, limit: Some(RUNS), ..listed.filter() }).await?;
+    // Many runs are looked at for these.
+    let is_costly = filter.is_unindexed();
+    let _turn = match is_costly {
+        true => Some(state.turn(state.principal()).await?),
+        false => None,
     };
-    let filter = state.visible().await?.runs(RunFilter { after, limit: Some(RUNS), ..listed.filter() });
-    let list = match &mistake {
-        None => ops::list_runs(&state.journal, &filter).await?,
-        Some(_) => RunList { runs: Vec::new(), more: false, next: None },
-    };
+    let mut list = RunList { runs: Vec::new(), more: false, next: None };
+    if mistake.is_none() {
+        match ops::list_runs(&state.journal, &filter).await {
+            Ok(found) => list = found,
+            Err(error @ OpsError::UnknownParam { .. }) => {
+                mistake = Some(sentence(&error.to_string()));
+                is_param_wrong = true;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
     let count = match (list.more, after) {
         (false, None) => counted(list.runs.len() as u64, false),
         // To count them, as many would be looked at again.
-        _ if filter.requested_by.is_some() => String::new(),
+        _ if is_costly => String::new(),
         _ => ops::count_runs(&state.journal, &filter).await.map(|RunCount { count, more }| counted(count, more))?,
     };
     let at = |state: &str, after: &str| Listed { state, ..listed }.address(after);
@@ -209,7 +240,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let frame = Frame::new(&request, Place::Runs, "Runs", path);
     Ok(Html(html(&RunListPage {
         // They would be looked at again with each change of any run.
-        frame: if by.is_empty() { frame.live("runs", as_of) } else { frame },
+        frame: if is_costly { frame } else { frame.live("runs", as_of) },
         can_change: rows.iter().any(|row| row.can_select),
         rows,
         filters: std::iter::once(all).chain(states).collect(),
@@ -219,6 +250,8 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         state: chosen.to_owned(),
         run_type: run_type.to_owned(),
         by: by.to_owned(),
+        param: param.to_owned(),
+        is_param_wrong,
         is_filtered: !listed.is_all() || mistake.is_some(),
         times: [0, 1, 2, 3].map(|at| TimeField {
             label: ["Created since", "Created before", "Logical date since", "Logical date before"][at],

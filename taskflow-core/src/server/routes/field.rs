@@ -24,13 +24,27 @@ pub(in crate::server) enum Kind {
     Span(u64),
     /// Texts. In a query, repeated or separated by commas.
     Texts,
+    /// Texts with names of the client's choice: `param.NAME`, which may be repeated. Only in a
+    /// query.
+    Params,
     /// Any JSON value. Not in a query.
     Json,
     /// An object. Not in a query.
     Object,
 }
 
+/// What the name of a field of the kind [`Params`](Kind::Params) begins with.
+pub(in crate::server) const PARAM: &str = "param.";
+
 impl Field {
+    /// Whether a parameter or a member with this name is of it.
+    pub(in crate::server) fn is_named(&self, name: &str) -> bool {
+        match self.kind {
+            Kind::Params => name.strip_prefix(PARAM).is_some_and(|param| !param.is_empty()),
+            _ => name == self.name,
+        }
+    }
+
     pub(super) const fn required(self) -> Self {
         Field { is_required: true, ..self }
     }

@@ -18,7 +18,7 @@ mod runs;
 mod service;
 mod upkeep;
 
-pub(super) use self::field::{Field, Kind};
+pub(super) use self::field::{Field, Kind, PARAM};
 pub(super) use self::route::{Answer, CSV, JSON_LINES, Route, Verb};
 pub(super) use self::router::router;
 

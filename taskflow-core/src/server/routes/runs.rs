@@ -31,6 +31,12 @@ const REQUESTED_BY: Field = field(
     Kind::Text,
     "Only those that this account, user or token has asked for. Pages may be shorter, or empty: follow `Link`",
 );
+const PARAMS: Field = field(
+    "param.{name}",
+    Kind::Params,
+    "Only those with this value of the parameter `name`: a text as the command line takes it, or JSON. Repeated: with \
+     any of the values. Needs the right to read values. Pages may be shorter, or empty: follow `Link`",
+);
 const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
 /// The fields of a list of runs that is a file.
 const EXPORT: &[Field] = &[
@@ -42,6 +48,7 @@ const EXPORT: &[Field] = &[
     LOGICAL_SINCE,
     LOGICAL_BEFORE,
     REQUESTED_BY,
+    PARAMS,
     ORDER,
     field("limit", Kind::Number(1, u32::MAX as i64), "At most this many. Default: all"),
 ];
@@ -68,6 +75,7 @@ pub(super) static ROUTES: &[Route] = &[
         LOGICAL_SINCE,
         LOGICAL_BEFORE,
         REQUESTED_BY,
+        PARAMS,
         ORDER,
         LIMIT,
         AFTER,

@@ -40,6 +40,7 @@ async fn a_new_run_is_read_as_it_was_stored(store: &dyn Store) {
     assert_eq!((Some(row.owner), row.created, row.tasks, row.token), (given.owner, given.created, 3, 1));
     assert_eq!((row.state, row.ended, row.counts), (RunState::Running, None, vec![]));
     assert_eq!(store.params(1).await.unwrap().unwrap(), b"params");
+    assert_eq!(store.params_of(&[2, 1]).await.unwrap(), [(1, b"params".to_vec())]);
     assert_eq!(store.segments(1, 0).await.unwrap()[0].events, segment(1).events);
 }
 

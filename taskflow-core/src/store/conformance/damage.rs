@@ -90,6 +90,7 @@ async fn a_changed_part_is_refused_and_named_by_a_check<D: Damaged>() {
         assert_eq!(is_refused(store.segments(1, 1).await), part == Part::Entries, "{part:?}");
         assert_eq!(is_refused(store.data(1, 2, 0..3).await), part == Part::Data, "{part:?}");
         assert_eq!(is_refused(store.params(1).await), part == Part::Params, "{part:?}");
+        assert_eq!(is_refused(store.params_of(&[2, 1]).await), part == Part::Params, "{part:?}");
         assert_eq!(is_refused(store.graph("graph-1").await), part == Part::Graph, "{part:?}");
         assert_eq!(is_refused(store.run(1).await), in_row, "{part:?}");
         assert_eq!(is_refused(store.run_by_id("first").await), in_row, "{part:?}");

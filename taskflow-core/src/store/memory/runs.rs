@@ -150,6 +150,13 @@ impl RunStore for MemoryStore {
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.with(|data| data.runs.get(&run).map(|run| run.params.clone()))
     }
+
+    fn params_of<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Vec<u8>)>> {
+        self.with(|data| {
+            let stored = runs.iter().filter_map(|run| Some((*run, data.runs.get(run)?.params.clone())));
+            stored.collect()
+        })
+    }
 }
 
 impl Data {

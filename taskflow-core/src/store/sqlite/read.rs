@@ -30,6 +30,8 @@ pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token,
      (SELECT last FROM heads WHERE run = 0), \
      EXISTS (SELECT 1 FROM admissions WHERE run = runs.number AND admissions.token = runs.token AND NOT admitted)";
 
+const PARAMS: &str = "params, run_id, checksum_params, (SELECT last FROM heads WHERE run = 0), number";
+
 /// How many rows are read at least to find those that somebody has asked for.
 const AT_LEAST: u32 = 500;
 
@@ -331,15 +333,26 @@ pub(super) async fn last_number(store: &SqliteStore) -> Result<i64, StoreError> 
 }
 
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let sql =
-        "SELECT params, run_id, checksum_params, (SELECT last FROM heads WHERE run = 0) FROM runs WHERE number = ?";
-    let Some(row) = Question::new(sql).give(run).ask_one(store).await? else { return Ok(None) };
+    let question = Question::new(format!("SELECT {PARAMS} FROM runs WHERE number = ?")).give(run);
+    let Some(row) = question.ask_one(store).await? else { return Ok(None) };
+    params_row(store, &row).map(|(_, params)| Some(params))
+}
+
+pub(super) async fn params_of(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let sql = format!("SELECT {PARAMS} FROM runs WHERE number IN (SELECT value FROM json_each(?))");
+    let rows = Question::new(sql).give(numbers(runs)).ask(store).await?;
+    rows.iter().map(|row| params_row(store, row)).collect()
+}
+
+/// The number of a run, and its parameters.
+fn params_row(store: &SqliteStore, row: &SqliteRow) -> Result<(i64, Vec<u8>), StoreError> {
+    let run: i64 = get(store, row, 4, || "a run".to_owned())?;
     let place = || format!("run {run}");
-    let params: Vec<u8> = get(store, &row, 0, place)?;
+    let params: Vec<u8> = get(store, row, 0, place)?;
     let (run_id, checksum, older): (String, _, _) =
-        (get(store, &row, 1, place)?, get(store, &row, 2, place)?, get(store, &row, 3, place)?);
+        (get(store, row, 1, place)?, get(store, row, 2, place)?, get(store, row, 3, place)?);
     fits(store, run, older, "parameters", checksum, row_checksums::params(&run_id, &params))?;
-    Ok(Some(params))
+    Ok((run, params))
 }
 
 pub(super) async fn graph(store: &SqliteStore, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {

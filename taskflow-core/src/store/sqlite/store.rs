@@ -95,6 +95,10 @@ impl RunStore for SqliteStore {
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
     }
+
+    fn params_of<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Vec<u8>)>> {
+        store_future(read::params_of(self, runs))
+    }
 }
 
 impl ChangeStore for SqliteStore {

@@ -74,11 +74,11 @@ pub(crate) trait RunStore: Send + Sync {
     /// first.
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>>;
 
-    /// The runs that match the filter, in its order.
+    /// The runs that match the filter, whatever its parameters, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
 
-    /// How many runs match the filter, whatever its place, order and limit, and whether there may
-    /// be more: counting ends at `most` runs, or before.
+    /// How many runs match the filter, whatever its parameters, place, order and limit, and whether
+    /// there may be more: counting ends at `most` runs, or before.
     fn count_runs<'a>(&'a self, filter: &'a RunFilter, most: u32) -> StoreFuture<'a, (u64, bool)>;
 
     /// The run of each DAG that was created last, by the id of the DAG.
@@ -91,6 +91,10 @@ pub(crate) trait RunStore: Send + Sync {
 
     /// The encoded parameters that a run was created with.
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
+
+    /// The encoded parameters of these runs, with their numbers, in any order. A run that is not
+    /// there is left out.
+    fn params_of<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Vec<u8>)>>;
 }
 
 /// What processes ask of the owner of a run.
