@@ -143,6 +143,37 @@ fn the_page_of_runs_says_how_many_runs_match_on_each_of_its_pages() {
     assert!(seen.body.contains("2 runs. Download all as "), "{seen:?}");
 }
 
+/// Three runs, two of one DAG. The API had no such parameter, and no such header.
+#[test]
+fn the_api_says_how_many_runs_match_if_it_is_asked() {
+    let service = service();
+    for (query, count) in [
+        ("count=true", "3"),
+        ("count=true&limit=1", "3"),
+        ("count=true&limit=1&dag=greeting", "2"),
+        ("count=true&state=queued", "0"),
+        ("count=false", ""),
+        ("limit=1", ""),
+        // A list that is whole is counted; of another one, the runs would be looked at twice.
+        ("count=true&param.name=world", "2"),
+        ("count=true&param.name=world&limit=1", ""),
+    ] {
+        let page = service.get(&format!("/api/v1/runs?{query}"));
+        assert_eq!((page.status, page.header("total-count")), (200, count), "{query}: {page:?}");
+        assert_eq!(page.header("total-count-more"), "", "{query}");
+    }
+    // The count is that of the whole list on each of its pages.
+    let first = service.get("/api/v1/runs?count=true&limit=2");
+    let next = first.header("link").split(['<', '>']).nth(1).expect("a next page").to_owned();
+    let second = service.get(&next);
+    assert_eq!((second.json().as_array().map(Vec::len), second.header("total-count")), (Some(1), "3"), "{second:?}");
+    // Whoever sees some DAGs is told of their runs.
+    let created = service.call(&["tokens", "create", "few", "--role", "viewer", "--dags", "greeting"]);
+    let bearer = format!("Bearer {}", created.stdout.trim());
+    let seen = service.send("GET", "/api/v1/runs?count=true&limit=1", &[("authorization", &bearer)], "");
+    assert_eq!(seen.header("total-count"), "2", "{seen:?}");
+}
+
 /// The three runs were created today. The page had no field for a time.
 #[test]
 fn the_page_of_runs_shows_those_of_a_time_and_changes_no_others() {

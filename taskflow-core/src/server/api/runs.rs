@@ -1,10 +1,10 @@
 //! Runs and their tasks.
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 
 use super::document::document;
 use super::paging::{Page, linked, no_place};
-use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
+use crate::ops::{self, RunCount, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
 use crate::server::call::Call;
 use crate::server::permit::{View, ViewValues};
@@ -12,6 +12,11 @@ use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::server::streams;
 use crate::store::{RunCursor, RunFilter, RunOrder};
+
+/// How many runs a list has.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("total-count");
+/// Whether it may have more than that.
+const TOTAL_COUNT_MORE: HeaderName = HeaderName::from_static("total-count-more");
 
 /// A page of runs. The header `Link` leads to the next page.
 pub(in crate::server) async fn list(call: Call) -> Answer {
@@ -26,9 +31,31 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         true => Some(call.state.turn(call.state.principal()).await?),
         false => None,
     };
-    let RunList { runs, next, .. } = ops::list_runs(&call.state.journal, &filter).await?;
-    let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
-    linked(&call, page, "after", next.map(RunCursor::encode))
+    let list = ops::list_runs(&call.state.journal, &filter).await?;
+    let count = match call.switch("count") {
+        true => count(&call, &filter, &list).await?,
+        false => None,
+    };
+    let page = document(&call, &list.runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
+    let mut response = linked(&call, page, "after", list.next.map(RunCursor::encode))?;
+    if let Some(RunCount { count, more }) = count {
+        // The document is a list, which has no place for them.
+        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(count));
+        if more {
+            response.headers_mut().insert(TOTAL_COUNT_MORE, HeaderValue::from_static("true"));
+        }
+    }
+    Ok(response)
+}
+
+/// How many runs the whole list has, as the page of runs says. `None` if they would have to be
+/// looked at once more to count them.
+async fn count(call: &Call, filter: &RunFilter, list: &RunList) -> Result<Option<RunCount>, Problem> {
+    match (list.more, filter.after) {
+        (false, None) => Ok(Some(RunCount { count: list.runs.len() as u64, more: false })),
+        _ if filter.is_unindexed() => Ok(None),
+        _ => Ok(Some(ops::count_runs(&call.state.journal, filter).await?)),
+    }
 }
 
 /// The runs that a request for a list selects, in its order.

@@ -37,6 +37,13 @@ const PARAMS: Field = field(
     "Only those with this value of the parameter `name`: a text as the command line takes it, or JSON. Repeated: with \
      any of the values. Needs the right to read values. Pages may be shorter, or empty: follow `Link`",
 );
+const COUNT: Field = field(
+    "count",
+    Kind::Switch,
+    "The header `Total-Count` says how many runs the whole list has. Counting ends at 10,000, or 1,000 if only running, \
+     interrupted or queued ones are asked for: `Total-Count-More: true` says that there may be more. Missing with `by` \
+     or a parameter if there are several pages",
+);
 const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
 /// The fields of a list of runs that is a file.
 const EXPORT: &[Field] = &[
@@ -79,6 +86,7 @@ pub(super) static ROUTES: &[Route] = &[
         ORDER,
         LIMIT,
         AFTER,
+        COUNT,
     ]),
     route!(Get "/api/v1/runs.csv", run_export::csv, "Runs as a file of CSV, the newest first")
         .query(EXPORT)
