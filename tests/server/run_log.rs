@@ -1,6 +1,8 @@
 //! Searching the logs of a whole run: by the API, and on its page.
 
 use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
+use std::io::Read as _;
 
 use serde_json::{Value, json};
 use taskflow::log::LogFiles;
@@ -121,15 +123,18 @@ fn the_api_has_the_records_of_several_attempts_in_the_order_of_time() {
     }
 }
 
+/// The most memory that the service has had, in kB.
+#[cfg(target_os = "linux")]
+fn peak(service: &Service) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.process())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// Three logs of 16 MB each.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_part_of_large_logs_takes_the_memory_of_that_part() {
-    let peak = |service: &Service| -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", service.process())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    };
     let large = line(1, "INFO", &"x".repeat(16_000)).repeat(1_000);
     let (service, run) = with_logs(&[("greet", 2, large.clone()), ("greet", 3, large.clone()), ("other", 1, large)]);
     let before = peak(&service);
@@ -138,6 +143,44 @@ fn a_part_of_large_logs_takes_the_memory_of_that_part() {
     }
     let grown = peak(&service) - before;
     assert!(grown < 24 * 1024, "{grown} kB");
+}
+
+/// Three logs of 8 MB each, with records of the same minute. All lines were held, and then the
+/// whole text beside them.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_whole_text_of_large_logs_is_sent_in_the_order_of_time_and_takes_the_memory_of_a_part() {
+    let large: String = (0..500).map(|n| line(n * 60 / 500, "INFO", &format!("{n} {}", "ö".repeat(8_000)))).collect();
+    let (service, run) = with_logs(&[("greet", 2, large.clone()), ("greet", 3, large.clone()), ("other", 1, large)]);
+    let log = format!("/api/v1/runs/{run}/log");
+    let before = peak(&service);
+    let (head, mut body) = service.stream(&log, &[]);
+    let mut text = String::new();
+    body.read_to_string(&mut text).expect("it is sent to its end");
+    let grown = peak(&service) - before;
+    assert!(grown < 32 * 1024, "{grown} kB");
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("accept-ranges: bytes"), "{head}");
+    let place = |record: &Value| {
+        let word = |name: &str| record[name].to_string();
+        let number = record["message"].as_str().and_then(|text| text.split(' ').next()?.parse::<u32>().ok());
+        (word("at"), word("task"), word("attempt"), number.expect("it begins with its number"))
+    };
+    let read: Vec<_> = text.lines().map(|line| place(&serde_json::from_str(line).expect("a line of JSON"))).collect();
+    assert_eq!(read.len(), 3 * 500);
+    assert!(read.is_sorted(), "by time, then by log, then as in its file");
+    // A download goes on where it has ended, also inside a letter.
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag");
+    for (from, to) in [(0, 5), (10_000_001, 10_000_020), (text.len() - 9, text.len() - 1)] {
+        let range = format!("bytes={from}-{to}");
+        let (head, mut body) = service.stream(&log, &[("range", &*range), ("if-range", tag)]);
+        let mut part = Vec::new();
+        body.read_to_end(&mut part).expect("it is sent to its end");
+        assert!(head.starts_with("HTTP/1.1 206"), "{head}");
+        assert!(head.contains(&format!("content-range: bytes {from}-{to}/{}", text.len())), "{head}");
+        assert_eq!(part, text.as_bytes()[from..=to], "{range}");
+    }
+    assert_eq!(service.send("GET", &log, &[("if-none-match", tag)], "").status, 304);
+    service.send("GET", &log, &[("range", "bytes=99999999-")], "").assert_problem(416, "there are");
 }
 
 #[test]

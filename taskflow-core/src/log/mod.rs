@@ -85,6 +85,8 @@ pub use record::{LogLevel, LogRecord, LogSpan};
 #[cfg(any(feature = "cli", feature = "server"))]
 #[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
 pub(crate) use records::each_record;
+#[cfg(feature = "server")]
+pub(crate) use records::{LogBlock, each_record_at, each_record_of};
 pub use redact::{Redactor, mask, redact};
 #[cfg(feature = "server")]
 pub(crate) use sink::dropped_records;

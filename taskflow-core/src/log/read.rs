@@ -168,7 +168,7 @@ impl LogStore for LogFiles {
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     /// The time of the previous record, used for an unreadable line.
-    last: Timestamp,
+    pub(super) last: Timestamp,
 }
 
 impl Lines {

@@ -7,9 +7,23 @@ use super::read::{AttemptLog, Lines};
 use super::record::LogRecord;
 use super::segments::has_header;
 use super::store::{LogChunk, LogName, LogStore};
+use crate::base::Timestamp;
 
 /// How many bytes are read at a time. A line that is longer is held as a whole.
 const PIECE: u64 = 256 * 1024;
+
+/// Whole lines of a segment of a log that follow each other.
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the server reads a log by its blocks"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogBlock {
+    pub(crate) segment: u32,
+    /// Where they begin in the segment.
+    pub(crate) start: u64,
+    /// Where they end.
+    pub(crate) end: u64,
+    /// The time of the record before them, which an unreadable line takes.
+    before: Timestamp,
+}
 
 /// The whole log of an attempt.
 pub(super) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<AttemptLog> {
@@ -24,20 +38,75 @@ pub(super) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<Attemp
 /// # Errors
 ///
 /// If the log exists and cannot be read.
-pub(crate) fn each_record(store: &dyn LogStore, log: &LogName, each: impl FnMut(LogRecord)) -> io::Result<bool> {
+pub(crate) fn each_record(store: &dyn LogStore, log: &LogName, mut each: impl FnMut(LogRecord)) -> io::Result<bool> {
+    in_pieces(store, log, PIECE, |_, record| each(record))
+}
+
+/// The same, with the line that each record is, as a block.
+///
+/// # Errors
+///
+/// If the log exists and cannot be read.
+#[cfg(feature = "server")]
+pub(crate) fn each_record_at(
+    store: &dyn LogStore,
+    log: &LogName,
+    each: impl FnMut(LogBlock, LogRecord),
+) -> io::Result<bool> {
     in_pieces(store, log, PIECE, each)
 }
 
-fn in_pieces(store: &dyn LogStore, log: &LogName, piece: u64, mut each: impl FnMut(LogRecord)) -> io::Result<bool> {
+/// Calls `each` with the records of a block of a log, as [`each_record_at`] has called it.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not all there any more.
+#[cfg(feature = "server")]
+pub(crate) fn each_record_of(
+    store: &dyn LogStore,
+    log: &LogName,
+    block: &LogBlock,
+    mut each: impl FnMut(LogBlock, LogRecord),
+) -> io::Result<()> {
+    let (mut bytes, mut offset) = (Vec::new(), block.start);
+    while offset < block.end {
+        match store.read(log, block.segment, offset, PIECE.min(block.end - offset))? {
+            Some(chunk) if chunk.from == offset && !chunk.bytes.is_empty() => {
+                offset += chunk.bytes.len() as u64;
+                bytes.extend_from_slice(&chunk.bytes);
+            }
+            _ => return Err(io::Error::other("it was cut or deleted while it was read")),
+        }
+    }
+    let (mut lines, mut start) = (Lines::after(Some(block.before)), block.start);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let (before, end) = (lines.last, start + line.len() as u64);
+        if let Some(record) = lines.record(line.strip_suffix(b"\n").unwrap_or(line)) {
+            each(LogBlock { segment: block.segment, start, end, before }, record);
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+fn in_pieces(
+    store: &dyn LogStore,
+    log: &LogName,
+    piece: u64,
+    mut each: impl FnMut(LogBlock, LogRecord),
+) -> io::Result<bool> {
     let (mut lines, mut is_torn, mut is_first_of_tail) = (Lines::new(), false, true);
     for segment in std::iter::once(0).chain(store.tail(log)?) {
         // The records before the first segment of the tail were cut; later headers repeat that.
         let mut skips = has_header(segment) && !is_first_of_tail;
-        let read = each_line(store, log, segment, piece, |line| {
+        let read = each_line(store, log, segment, piece, |start, line| {
+            let before = lines.last;
             if !std::mem::take(&mut skips)
                 && let Some(record) = lines.record(line)
             {
-                each(record);
+                // With its line feed.
+                let end = start + line.len() as u64 + 1;
+                each(LogBlock { segment, start, end, before }, record);
             }
         })?;
         // It was deleted since, maybe while it was read: the next header says that records are
@@ -49,18 +118,19 @@ fn in_pieces(store: &dyn LogStore, log: &LogName, piece: u64, mut each: impl FnM
     Ok(is_torn)
 }
 
-/// Calls `each` with the complete lines of a segment, without their line feeds. Returns whether an
-/// incomplete one follows; `None` if there is no such segment, or no longer.
+/// Calls `each` with the complete lines of a segment, without their line feeds, and where they
+/// begin. Returns whether an incomplete one follows; `None` if there is no such segment, or no
+/// longer.
 fn each_line(
     store: &dyn LogStore,
     log: &LogName,
     segment: u32,
     piece: u64,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(u64, &[u8]),
 ) -> io::Result<Option<bool>> {
     // What was read of a line whose end was not.
     let mut begun: Vec<u8> = Vec::new();
-    let mut offset = 0;
+    let (mut offset, mut start) = (0, 0);
     loop {
         let Some(LogChunk { from, bytes }) = store.read(log, segment, offset, piece)? else { return Ok(None) };
         // What is shorter than what was read of it is another log.
@@ -71,13 +141,15 @@ fn each_line(
         let mut rest = &bytes[..];
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line = &rest[..end];
+            let length = begun.len() + line.len();
             if begun.is_empty() {
-                each(line);
+                each(start, line);
             } else {
                 begun.extend_from_slice(line);
-                each(&begun);
+                each(start, &begun);
                 begun.clear();
             }
+            start += length as u64 + 1;
             rest = &rest[end + 1..];
         }
         begun.extend_from_slice(rest);
@@ -132,7 +204,7 @@ mod tests {
     fn read(store: &Segments, piece: u64) -> (Vec<LogRecord>, bool) {
         let log = LogName { run: "run".to_owned(), task: "task".to_owned(), attempt: 1 };
         let mut records = Vec::new();
-        let is_torn = in_pieces(store, &log, piece, |record| records.push(record)).unwrap();
+        let is_torn = in_pieces(store, &log, piece, |_, record| records.push(record)).unwrap();
         (records, is_torn)
     }
 
@@ -162,6 +234,35 @@ mod tests {
         for piece in [1, 2, 3, 7, 60, 61, 62, 63, 64, 500] {
             assert_eq!(read(&store, piece), (whole.clone(), true), "{piece}");
         }
+    }
+
+    /// The same log as above, read again by the blocks of its lines, and by pairs of them.
+    #[cfg(feature = "server")]
+    #[test]
+    fn a_block_gives_the_records_that_it_was_made_of() {
+        let first = line(1, "one") + "no json\n\n{\n" + &line(2, &"ä".repeat(500)) + "{\"at\":";
+        let tail = line(3, "header") + &line(4, "four") + "no json\n";
+        let mut store = Segments { segments: vec![(0, first), (4, tail)], deleted: None };
+        let log = LogName { run: "run".to_owned(), task: "task".to_owned(), attempt: 1 };
+        for piece in [1, 7, 64, 1 << 20] {
+            let mut blocks = Vec::new();
+            in_pieces(&store, &log, piece, |block, record| blocks.push((block, record))).unwrap();
+            assert_eq!(blocks.len(), 7, "{piece}");
+            for ((one, first), (other, second)) in blocks.iter().zip(&blocks[1..]) {
+                let pair = if one.segment == other.segment { LogBlock { end: other.end, ..*one } } else { *one };
+                let mut read = Vec::new();
+                each_record_of(&store, &log, &pair, |block, record| read.push((block, record))).unwrap();
+                let both = [(*one, first.clone()), (*other, second.clone())];
+                let count = if one.segment == other.segment { 2 } else { 1 };
+                assert_eq!(read, both[..count], "{piece}");
+            }
+        }
+        let mut last = None;
+        each_record_at(&store, &log, |block, _| last = Some(block)).unwrap();
+        let last = last.unwrap();
+        store.segments[1].1.truncate(usize::try_from(last.start).unwrap());
+        let refused = each_record_of(&store, &log, &last, |_, _| ()).unwrap_err();
+        assert_eq!(refused.to_string(), "it was cut or deleted while it was read");
     }
 
     /// A segment whose header, which is skipped, is being written; and a log that is not there.

@@ -1,5 +1,7 @@
 //! The audit trail.
 
+use axum::body::Bytes;
+
 use super::document::document;
 use super::paging::linked;
 use crate::ops::accounts::Right;
@@ -30,9 +32,10 @@ pub(in crate::server) async fn json_lines(call: Call) -> Answer {
 struct Lines(AuditPages);
 
 impl Parts for Lines {
-    async fn next(&mut self) -> Result<Option<String>, Problem> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let Some(entries) = self.0.next().await? else { return Ok(None) };
-        Ok(Some(entries.iter().map(|entry| json::line(entry) + "\n").collect()))
+        let lines: String = entries.iter().map(|entry| json::line(entry) + "\n").collect();
+        Ok(Some(lines.into()))
     }
 }
 

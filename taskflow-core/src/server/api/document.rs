@@ -1,5 +1,6 @@
 //! Responses: JSON documents with an `ETag`, and parts of texts.
 
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -45,24 +46,49 @@ pub(super) fn tagged(request: &HeaderMap, media_type: &'static str, content: Vec
 /// gets the whole.
 pub(in crate::server) fn ranged(request: &HeaderMap, media_type: &'static str, content: Vec<u8>) -> Response {
     let whole = content.len() as u64;
+    let (mut response, sent) = ranged_head(request, media_type, &tag(&content), whole);
+    *response.body_mut() = match sent {
+        Some((0, to)) if to == whole => Body::from(content),
+        Some((from, to)) => Body::from(content[from as usize..to as usize].to_vec()),
+        None => return response,
+    };
+    response
+}
+
+/// The same for a content that is not held, with its tag and its length: the response without its
+/// body, and from which to before which byte that is. `None`: the response is whole.
+pub(super) fn ranged_head(
+    request: &HeaderMap,
+    media_type: &'static str,
+    tag: &str,
+    whole: u64,
+) -> (Response, Option<(u64, u64)>) {
     let wanted = request.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let is_current = request.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == tag(&content).as_bytes());
+    let is_current = request.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == tag.as_bytes());
     let range = wanted.filter(|_| is_current).map(|range| part(range, whole));
-    let mut response = match range {
+    let (mut response, sent) = match range {
         Some(Part::Bytes(from, to)) => {
             let about = format!("bytes {from}-{}/{whole}", to - 1);
-            let bytes = content[from as usize..to as usize].to_vec();
             let headers = [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_RANGE, about)];
-            (StatusCode::PARTIAL_CONTENT, headers, bytes).into_response()
+            ((StatusCode::PARTIAL_CONTENT, headers, Body::empty()).into_response(), Some((from, to)))
         }
         Some(Part::Outside) => {
             let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("there are {whole} bytes"));
-            problem.header(header::CONTENT_RANGE, format!("bytes */{whole}")).into_response()
+            (problem.header(header::CONTENT_RANGE, format!("bytes */{whole}")).into_response(), None)
         }
-        Some(Part::Ignored) | None => tagged(request, media_type, content),
+        Some(Part::Ignored) | None => {
+            let (mut response, sent) = match is_known(request.get(header::IF_NONE_MATCH), tag) {
+                true => (StatusCode::NOT_MODIFIED.into_response(), None),
+                false => (([(header::CONTENT_TYPE, media_type)], Body::empty()).into_response(), Some((0, whole))),
+            };
+            if let Ok(tag) = HeaderValue::from_str(tag) {
+                response.headers_mut().insert(header::ETAG, tag);
+            }
+            (response, sent)
+        }
     };
     response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    response
+    (response, sent)
 }
 
 fn tag(content: &[u8]) -> String {

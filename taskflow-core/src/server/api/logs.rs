@@ -5,8 +5,10 @@ use std::io;
 
 use axum::http::{HeaderValue, header};
 
-use super::document::ranged;
+use super::document::{ranged, ranged_head};
 use super::earliest::Earliest;
+use super::log_parts::LogParts;
+use super::log_text::{FoundText, LogText};
 use crate::base::text::one_line;
 use crate::log::search::is_found;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, each_record};
@@ -19,11 +21,12 @@ use crate::server::routes::Answer;
 use crate::server::streams::{self, JsonLines, Wanted};
 
 /// Which records a client wants of logs that are not followed, and in which form.
-struct Selection {
-    level: LogLevel,
+#[derive(Debug)]
+pub(super) struct Selection {
+    pub(super) level: LogLevel,
     /// In lower case; empty for all.
-    text: String,
-    is_plain: bool,
+    pub(super) text: String,
+    pub(super) is_plain: bool,
 }
 
 pub(in crate::server) async fn attempt(call: Call) -> Answer {
@@ -99,34 +102,59 @@ fn level(call: &Call) -> LogLevel {
     }
 }
 
-/// Answers with the lines of logs in the order of time. Of what is read, only they are held.
+/// Answers with the lines of logs in the order of time. Of what is read, only they are held, and of
+/// a text without a limit only a part.
 async fn answer(call: &Call, names: impl FnOnce(&dyn LogStore) -> io::Result<Vec<LogName>> + Send + 'static) -> Answer {
     let accept = call.header("accept").unwrap_or_default();
     let is_plain = accept.contains("text/plain") && !accept.contains("json");
     let text = call.text("q").unwrap_or_default().to_lowercase();
     let selection = Selection { level: level(call), text, is_plain };
-    let limit = call.size("limit").unwrap_or(usize::MAX);
-    let text = read_logs(call.state.logs(), call.turn.clone(), move |logs| {
+    let limit = call.size("limit");
+    let found = read_logs(call.state.logs(), call.turn.clone(), move |logs| {
+        let names = names(logs)?;
+        let Some(limit) = limit else { return LogText::find(logs, names, selection, LogText::PART) };
         let mut lines = Earliest::new(limit);
-        for name in names(logs)? {
-            selection.add(logs, &name, &mut lines)?;
+        for name in &names {
+            selection.add(logs, name, &mut lines)?;
         }
-        Ok(lines.text())
+        Ok(FoundText::Whole(lines.text()))
     });
-    let text = text.await.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;
     let media_type = if is_plain { "text/plain; charset=utf-8" } else { "application/jsonl" };
-    let mut response = ranged(&call.headers, media_type, text.into_bytes());
+    let mut response = match found.await.map_err(|error| unreadable(&error))? {
+        FoundText::Whole(text) => ranged(&call.headers, media_type, text.into_bytes()),
+        FoundText::Larger(text, first) => {
+            let (mut response, range) = ranged_head(&call.headers, media_type, text.tag(), text.length());
+            if let Some(range) = range {
+                let parts = LogParts::new(call.state.clone(), call.turn.clone(), text, first, range);
+                *response.body_mut() = streams::in_parts(&call.state, parts).await?;
+            }
+            response
+        }
+    };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)
 }
 
+pub(super) fn unreadable(error: &io::Error) -> Problem {
+    Problem::internal(&format!("a log cannot be read: {error}"))
+}
+
 impl Selection {
+    /// The line of a record, if it is wanted.
+    pub(super) fn line(&self, name: &LogName, record: &LogRecord) -> Option<String> {
+        self.has(record).then(|| {
+            let line = LogLine { task: &name.task, attempt: name.attempt, record };
+            if self.is_plain { plain(&line) } else { json::line(&line) }
+        })
+    }
+
     /// Adds the lines of a log.
     fn add(&self, logs: &dyn LogStore, name: &LogName, lines: &mut Earliest) -> io::Result<()> {
         each_record(logs, name, |record| {
-            if lines.takes(record.at) && self.has(&record) {
-                let line = LogLine { task: &name.task, attempt: name.attempt, record: &record };
-                lines.add(record.at, if self.is_plain { plain(&line) } else { json::line(&line) });
+            if lines.takes(record.at)
+                && let Some(line) = self.line(name, &record)
+            {
+                lines.add(record.at, line);
             }
         })?;
         Ok(())

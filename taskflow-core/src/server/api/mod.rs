@@ -14,6 +14,8 @@ pub(super) use document::{changed, digest, is_known, ranged};
 mod earliest;
 pub(super) mod elements;
 pub(super) mod health;
+mod log_parts;
+mod log_text;
 pub(super) mod logs;
 mod paging;
 pub(super) use paging::read_any;

@@ -1,5 +1,7 @@
 //! The list of runs as a file.
 
+use axum::body::Bytes;
+
 use super::runs::listed;
 use crate::ops::{RunListFormat, RunPages};
 use crate::server::auth::Visitor;
@@ -39,7 +41,7 @@ struct Text {
 }
 
 impl Parts for Text {
-    async fn next(&mut self) -> Result<Option<String>, Problem> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let turn = match self.is_costly {
             true => Some(self.visitor.turn(self.visitor.principal()).await?),
             false => None,
@@ -52,6 +54,6 @@ impl Parts for Text {
         };
         let text = head + &self.format.lines(page.as_deref().unwrap_or_default());
         // A list without runs has a head only.
-        Ok((!text.is_empty()).then_some(text))
+        Ok((!text.is_empty()).then(|| text.into()))
     }
 }

@@ -30,7 +30,7 @@ const QUEUE: usize = 1;
 /// The parts of a text.
 pub(in crate::server) trait Parts: Send + 'static {
     /// The next part; `None` after the last one.
-    fn next(&mut self) -> impl Future<Output = Result<Option<String>, Problem>> + Send;
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Problem>> + Send;
 }
 
 /// A file: its media type, and its name for whoever saves it.
@@ -46,23 +46,28 @@ pub(in crate::server) struct File {
 /// # Errors
 ///
 /// When the first part cannot be read, or as many streams are open as there may be.
-pub(in crate::server) async fn download(
-    visitor: &Visitor,
-    file: File,
-    mut parts: impl Parts,
-) -> Result<Response, Problem> {
-    let place = visitor.streams.take(visitor.principal().owner().as_ref())?;
-    let first = parts.next().await?;
-    let ends = visitor.streams.ends.subscribe();
-    let mut response = Response::new(body(first, parts, visitor.clone(), place, ends));
+pub(in crate::server) async fn download(visitor: &Visitor, file: File, parts: impl Parts) -> Result<Response, Problem> {
+    let mut response = Response::new(in_parts(visitor, parts).await?);
     for (name, value) in [(header::CONTENT_TYPE, file.media_type), (header::CONTENT_DISPOSITION, file.disposition)] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     Ok(response)
 }
 
+/// The body of a response, which is sent part by part.
+///
+/// # Errors
+///
+/// As [`download`].
+pub(in crate::server) async fn in_parts(visitor: &Visitor, mut parts: impl Parts) -> Result<Body, Problem> {
+    let place = visitor.streams.take(visitor.principal().owner().as_ref())?;
+    let first = parts.next().await?;
+    let ends = visitor.streams.ends.subscribe();
+    Ok(body(first, parts, visitor.clone(), place, ends))
+}
+
 fn body(
-    first: Option<String>,
+    first: Option<Bytes>,
     parts: impl Parts,
     rights: impl Rights,
     place: impl Send + 'static,
@@ -71,7 +76,7 @@ fn body(
     let (queue, receiver) = mpsc::channel(QUEUE);
     let is_whole = first.is_none();
     // The queue is empty.
-    let _ = queue.try_send(first.map(Bytes::from));
+    let _ = queue.try_send(first);
     if !is_whole {
         tokio::spawn(send(parts, rights, queue, ends, place));
     }
@@ -93,7 +98,7 @@ async fn send(
             () = queue.closed() => return,
             () = end(&mut ends) => return,
             part = parts.next() => match part {
-                Ok(part) => part.map(Bytes::from),
+                Ok(part) => part,
                 Err(_) => return,
             },
         };
@@ -140,10 +145,10 @@ mod tests {
     }
 
     impl Parts for Numbers {
-        async fn next(&mut self) -> Result<Option<String>, Problem> {
+        async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
             match self.asked.fetch_add(1, Ordering::SeqCst) + 1 {
                 number if number == self.until && self.fails => Err(Problem::internal(&"the disk is gone")),
-                number => Ok((number <= self.until).then(|| format!("{number}\n"))),
+                number => Ok((number <= self.until).then(|| format!("{number}\n").into())),
             }
         }
     }
@@ -160,7 +165,7 @@ mod tests {
         let slot = Arc::clone(&free).try_acquire_owned().unwrap();
         let ends = watch::Sender::new(false);
         let parts = Numbers { asked: Arc::clone(&asked), until, fails };
-        let body = body(Some("0\n".to_owned()), parts, rights, slot, ends.subscribe());
+        let body = body(Some(Bytes::from_static(b"0\n")), parts, rights, slot, ends.subscribe());
         Sent { body, asked, free, ends }
     }
 

@@ -43,7 +43,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(super) use asset::asset;
 pub(super) use changes::changes;
-pub(super) use download::{File, Parts, download};
+pub(super) use download::{File, Parts, download, in_parts};
 use feed::Feed;
 pub(super) use log::{HtmlLines, JsonLines, place_in_log};
 pub(super) use run::run;
