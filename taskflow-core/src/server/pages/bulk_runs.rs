@@ -85,8 +85,8 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
     }
     if listed.is_all() {
         return Err(Problem::invalid(
-            "the list has no filter; show runs of a DAG, of a type, of a time, of somebody, with a parameter or in a state \
-             first",
+            "the list has no filter; show runs of a DAG, of a type, of a time, of somebody, with a parameter or in a \
+             state first",
         ));
     }
     let filter = RunFilter { limit: u32::try_from(MOST).ok(), ..listed.filter() };

@@ -40,9 +40,9 @@ const PARAMS: Field = field(
 const COUNT: Field = field(
     "count",
     Kind::Switch,
-    "The header `Total-Count` says how many runs the whole list has. Counting ends at 10,000, or 1,000 if only running, \
-     interrupted or queued ones are asked for: `Total-Count-More: true` says that there may be more. Missing with `by` \
-     or a parameter if there are several pages",
+    "The header `Total-Count` says how many runs the whole list has. Counting ends at 10,000, or 1,000 if only \
+     running, interrupted or queued ones are asked for: `Total-Count-More: true` says that there may be more. Missing \
+     with `by` or a parameter if there are several pages",
 );
 const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
 /// The fields of a list of runs that is a file.
