@@ -6,12 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::feed::{Feed, Lost, Watched};
+use super::feed::{Feed, Lost, Told, Watched};
 use super::source::{Batch, Source};
 use super::topics::Topic;
 use crate::server::auth::Visitor;
 use crate::server::call::Call;
-use crate::server::json;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
@@ -73,10 +72,10 @@ impl Source for Changes {
                     return Some(batch);
                 }
                 Ok((facts, at)) => {
-                    let first = at - facts.len() as u64 + 1;
-                    for (number, fact) in (first..).zip(&facts) {
+                    for told in &facts {
+                        let Told { fact, event } = &**told;
                         if self.topics.iter().any(|topic| topic.has(fact)) && fact.is_visible(&self.visitor) {
-                            batch.event(self.feed.place_of(number), &json::line(&**fact));
+                            batch.written(event);
                         }
                     }
                     self.at = Ok(at);

@@ -4,6 +4,8 @@
 //! random, so that places of an earlier process are recognised. The ring has the last facts: at
 //! most 10,000, and those of the last five minutes. A stream remembers only its place in it. If the
 //! facts after the place are gone, the stream says so, and its client reads everything again.
+//!
+//! A fact is written once, when it comes in: the streams of a hundred tabs send the same text.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
@@ -12,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::source::Batch;
 use super::topics::Fact;
+use crate::server::json;
 
 /// The most facts in the ring, and how long they stay there.
 const FACTS: usize = 10_000;
@@ -35,7 +39,14 @@ pub(super) struct Feed {
 struct Ring {
     /// The number of the last fact.
     last: u64,
-    facts: VecDeque<(Instant, Arc<Fact>)>,
+    facts: VecDeque<(Instant, Arc<Told>)>,
+}
+
+/// A fact, and the event that tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) fact: Fact,
+    pub(super) event: String,
 }
 
 /// Facts after a place are gone.
@@ -64,8 +75,12 @@ impl Feed {
         }
         let now = Instant::now();
         let mut ring = self.ring();
-        ring.last += facts.len() as u64;
-        ring.facts.extend(facts.into_iter().map(|fact| (now, Arc::new(fact))));
+        for fact in facts {
+            ring.last += 1;
+            let mut event = Batch::default();
+            event.event(self.place_of(ring.last), &json::line(&fact));
+            ring.facts.push_back((now, Arc::new(Told { fact, event: event.into_text() })));
+        }
         let surplus = ring.facts.len().saturating_sub(FACTS);
         ring.facts.drain(..surplus);
         let old = ring.facts.iter().take_while(|(at, _)| now.duration_since(*at) > AGE).count();
@@ -74,7 +89,7 @@ impl Feed {
     }
 
     /// At most `most` facts after a number, with the number of the last of them.
-    pub(super) fn after(&self, number: u64, most: usize) -> Result<(Vec<Arc<Fact>>, u64), Lost> {
+    pub(super) fn after(&self, number: u64, most: usize) -> Result<(Vec<Arc<Told>>, u64), Lost> {
         let ring = self.ring();
         let behind = ring.last.checked_sub(number).ok_or(Lost)?;
         let behind = usize::try_from(behind).unwrap_or(usize::MAX);
@@ -189,7 +204,7 @@ impl Changed {
                     return;
                 };
                 self.seen = last;
-                if facts.iter().any(|fact| matters(fact)) {
+                if facts.iter().any(|told| matters(&told.fact)) {
                     return;
                 }
                 if self.last.changed().await.is_err() {
@@ -215,11 +230,13 @@ mod tests {
         assert_eq!(feed.after(0, 10), Ok((Vec::new(), 0)));
         feed.add((0..FACTS).map(dag).collect());
         let (facts, last) = feed.after(0, 3).unwrap();
-        assert_eq!((facts.len(), last, &*facts[2]), (3, 3, &dag(2)));
+        assert_eq!((facts.len(), last, &facts[2].fact), (3, 3, &dag(2)));
         assert_eq!(feed.after(FACTS as u64, 3), Ok((Vec::new(), FACTS as u64)));
         feed.add(vec![dag(FACTS)]);
         assert_eq!(feed.after(0, 3), Err(Lost));
-        assert_eq!(feed.after(1, 1).unwrap().0[0].as_ref(), &dag(1));
+        let told = feed.after(1, 1).unwrap().0.remove(0);
+        assert_eq!(told.fact, dag(1));
+        assert_eq!(told.event, format!("id: {}\ndata: {}\n\n", feed.place_of(2), json::line(&dag(1))));
         assert_eq!(feed.after(FACTS as u64 + 2, 1), Err(Lost), "of the future");
     }
 

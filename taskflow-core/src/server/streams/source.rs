@@ -31,6 +31,11 @@ impl Batch {
         self.data(data);
     }
 
+    /// Events that were written before.
+    pub(super) fn written(&mut self, events: &str) {
+        self.0 += events;
+    }
+
     /// An event with a name, which does not move the place of the client.
     pub(super) fn named(&mut self, name: &str, data: &str) {
         self.0 += &format!("event: {name}\n");

@@ -324,7 +324,7 @@ mod tests {
             let mut reader = feed.subscribe();
             reader.changed().await.unwrap();
             let (facts, _) = feed.after(page, 10).unwrap();
-            assert_eq!(*facts[0], Fact::Dag { dag: "2".to_owned() });
+            assert_eq!(facts[0].fact, Fact::Dag { dag: "2".to_owned() });
             // The fourth look cannot tell everything that changed.
             while feed.after(page, 10).is_ok() {
                 reader.changed().await.unwrap();
