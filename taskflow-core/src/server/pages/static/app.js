@@ -31,14 +31,12 @@ const parse = html => new DOMParser().parseFromString(policy?.createHTML(html) ?
 // of fields change; folds stay as they are; a block with selected text waits. The cells of a grid
 // are told apart by their links, so that a cell stays that of its run when columns move.
 const zoomed = new WeakMap();
-let later = false;
+let later = false, selected;
 const key = node => node.nodeType !== 1 ? ""
   : node.id || node.dataset?.key || (node.matches(".grid td,.grid th") && $("a", node)?.href) || "";
-const frozen = node => {
-  const selection = getSelection();
-  return node.nodeType === 1 && !selection.isCollapsed && node.matches("tr,p,pre,li,dl,h1,h2,article")
-    && selection.containsNode(node, true);
-};
+// The browser lays the page out to answer whether something is selected, so it is asked once.
+const frozen = node => selected && node.nodeType === 1 && node.matches("tr,p,pre,li,dl,h1,h2,article")
+  && getSelection().containsNode(node, true);
 const USED = "tbody:is(:hover,:focus-within),.grid:is(:hover,:focus-within)";
 const columns = grid => grid.rows[0].cells.length + $$("thead a", grid).join();
 const attributes = (old, now) => {
@@ -145,6 +143,7 @@ const indicate = () => {
 };
 const show = now => {
   later = false;
+  selected = !getSelection().isCollapsed;
   rove(now);
   morph($("main"), $("main", now));
   document.body.dataset.tz = now.body.dataset.tz;
