@@ -2,7 +2,7 @@
 //! times are measured on demand (`docs/performance.md` says how, and has the results).
 
 use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -194,6 +194,8 @@ fn the_cost_of_pages() {
         let open = || {
             let from = page.count_events();
             page.open(&path);
+            // The stream is opened after the page has loaded.
+            std::thread::sleep(Duration::from_millis(500));
             page.requests(from).len()
         };
         let (cold, warm) = (open(), open());

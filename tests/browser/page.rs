@@ -320,10 +320,17 @@ impl Page {
         }
     }
 
-    /// The addresses that were asked for since an event with this number, with their types.
+    /// The addresses that the server was asked for since an event with this number, with their
+    /// types. What the browser has in its cache is not asked for.
     pub(crate) fn requests(&self, from: usize) -> Vec<(String, String)> {
         let events = self.browser.events(&self.session, from);
-        let sent = events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
+        let named = |method: &'static str| events.iter().filter(move |event| event["method"] == method);
+        let cached = named("Network.requestServedFromCache").map(|event| &event["params"]["requestId"]);
+        let on_disk =
+            named("Network.responseReceived").filter(|event| event["params"]["response"]["fromDiskCache"] == true);
+        let on_disk = on_disk.map(|event| &event["params"]["requestId"]);
+        let cached: Vec<&Value> = cached.chain(on_disk).collect();
+        let sent = named("Network.requestWillBeSent").filter(|event| !cached.contains(&&event["params"]["requestId"]));
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         sent.map(|event| (text(&event["params"]["request"]["url"]), text(&event["params"]["type"]))).collect()
     }

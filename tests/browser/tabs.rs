@@ -19,7 +19,7 @@ fn the_cost_of_a_click() {
     let page = Page::new(service.address);
     table();
     let took = median(times(), |turn| {
-        page.open("/dags/warehouse/grid?runs=50&open=area_50");
+        page.open("/dags/warehouse/grid?runs=50&open=area_00");
         let row = 1 + turn * 5 % 50;
         page.eval(&format!(
             "{{ const rows = document.querySelectorAll('.grid tbody tr:not(.group)'); \
