@@ -167,10 +167,12 @@ fn a_grid_is_used_with_the_keyboard() {
     assert!(detail.as_str().is_some_and(|detail| detail.starts_with("success, ")), "{detail}");
     // So does a line at the end of the window.
     assert_eq!(page.eval("getComputedStyle(document.activeElement, '::after').position"), "fixed");
-    // The grid is one stop: its cells are reached with the arrows.
+    // The grid is one stop: its cells are reached with the arrows, and the last one again with Tab.
+    let is_out = || assert_eq!(page.eval(is_in), false, "{}", page.eval("document.activeElement.outerHTML"));
+    page.press("Shift+Tab");
+    is_out();
     page.press("Tab");
-    assert_eq!(page.eval(is_in), false, "{}", page.eval("document.activeElement.outerHTML"));
-    page.eval(&format!("document.querySelector('.grid a[href=\"{cell}\"]').focus()"));
+    assert_eq!(page.eval(focus), cell);
     page.press("Enter");
     page.wait_for(&format!("location.pathname === '{cell}' && document.readyState === 'complete'"));
     tab_until("document.activeElement.getAttribute('aria-label')?.startsWith('Log of attempt') === true");
@@ -181,6 +183,8 @@ fn a_grid_is_used_with_the_keyboard() {
         page.wait_for("document.readyState === 'complete'");
     }
     page.wait_for(&format!("location.pathname === '/dags/talking/grid' && {focus} === '{cell}'"));
+    page.press("Tab");
+    is_out();
     page.assert_clean();
 }
 
