@@ -28,7 +28,8 @@
 //! 21. What a person does with a page stays while it changes.
 //! 22. A hidden tab asks for nothing, and is right when it is shown again.
 //! 23. A page comes back by itself when the server does.
-//! 24. A log-out ends all tabs; rights that are taken away are gone from open pages.
+//! 24. A log-out, or a token that is revoked, ends all tabs; rights that are taken away are gone
+//!     from open pages.
 //! 25. Who may look at one DAG is shown no action, and nothing of other DAGs.
 //! 26. What people write is never a part of a page's code.
 //! 27. The rules of axe, tabs, reflow, large text, forced colours, reduced motion, and how much is
