@@ -21,6 +21,12 @@ JSON.stringify({
     place: Math.round(document.querySelector('tr:hover').getBoundingClientRect().top),
 })";
 
+/// Adds up the layout shifts from now on, as browsers count them: the part of the window that moves,
+/// by how far it moves.
+const SHIFTS: &str = "(() => { window.shifted = 0; new PerformanceObserver(list => { \
+                      for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifted += shift.value; \
+                      }).observe({ type: 'layout-shift' }); })()";
+
 /// The rows of a list without the times that are relative to now.
 const ROWS: &str = "Array.from(document.querySelectorAll('main tbody tr'), row => \
                     [row.querySelector('.name').href, row.querySelector('.mark').getAttribute('aria-label'), \
@@ -91,6 +97,7 @@ fn what_a_person_does_with_a_page_stays_while_it_changes() {
     page.eval("getSelection().selectAllChildren(document.querySelector('.history li'))");
     page.hover("tr[data-key='square[7]'] .name");
     let before = page.eval(HANDS);
+    page.eval(SHIFTS);
     let events = page.count(".history li");
     for change in 1..=CHANGES {
         // The run fails and succeeds by turns: its page begins with what went wrong, or does not.
@@ -103,6 +110,66 @@ fn what_a_person_does_with_a_page_stays_while_it_changes() {
         assert_eq!(page.eval(HANDS), before, "after change {change}");
     }
     assert!(page.count(".history li") >= events + CHANGES);
+    let shifted = page.eval("shifted").as_f64().expect("a number");
+    assert!(shifted < 0.02, "what is seen has moved by {shifted}");
+    page.assert_clean();
+}
+
+/// Number 37, of a list that is held with the space bar while three runs come.
+#[test]
+fn a_page_that_is_held_stays_as_it_is_and_is_right_when_it_is_let_go() {
+    let service = empty();
+    let run_once = || {
+        let run = service.trigger("skipping", &json!({}));
+        service.wait(run, "success");
+    };
+    run_once();
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/runs");
+    page.eval("window.isFirst = true");
+    let before = page.strings(ROWS);
+    page.press(" ");
+    page.wait_for("document.querySelector('#live').dataset.state === 'held'");
+    (0..3).for_each(|_| run_once());
+    page.wait_for(r"/^‖ held, [1-9]\d* changes$/.test(document.querySelector('#live').textContent)");
+    assert_eq!(page.strings(ROWS), before);
+    page.press(" ");
+    page.wait_for("document.querySelectorAll('main tbody tr').length === 4");
+    page.wait_for("document.querySelector('#live').dataset.state === 'on'");
+    let fresh = page.beside();
+    fresh.open("/runs");
+    assert_eq!(page.strings(ROWS), fresh.strings(ROWS));
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
+}
+
+/// Number 37, of the row of a task that succeeds while its name is selected.
+#[test]
+fn a_row_in_which_text_is_selected_waits_until_nothing_is() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open(&format!("/runs/{run}"));
+    page.eval("window.isFirst = true");
+    page.eval("getSelection().selectAllChildren(document.querySelector('tr[data-key=gate] .name'))");
+    let row = "document.querySelector('tr[data-key=gate]').outerHTML";
+    let before = page.eval(row);
+    service.open_gate();
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    page.wait_for(
+        "document.title.startsWith('✓') && document.querySelector('#live').textContent.includes('changes wait')",
+    );
+    assert_eq!(page.eval(row), before);
+    assert_eq!(page.eval("getSelection().toString()"), "gate");
+    let is_success =
+        |task: &str| format!("document.querySelector('tr[data-key={task}] .mark').ariaLabel === 'success'");
+    assert_eq!(page.eval(&is_success("after")), true, "the other row does not wait");
+    page.eval("getSelection().removeAllRanges()");
+    page.wait_for(&is_success("gate"));
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
     page.assert_clean();
 }
 

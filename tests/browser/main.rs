@@ -43,6 +43,7 @@
 //! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
 //! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
 //! 36. A phone is enough to approve, to retry and to read a log.
+//! 37. A page that is held, a block with selected text and a list that is used stay as they are.
 
 #![cfg(unix)]
 
