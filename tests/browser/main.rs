@@ -44,6 +44,8 @@
 //! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
 //! 36. A phone is enough to approve, to retry and to read a log.
 //! 37. A page that is held, a block with selected text and a list that is used stay as they are.
+//! 38. A page costs one request and one stream.
+//! 39. The theme that somebody has chosen is there with the first paint of the next page.
 
 #![cfg(unix)]
 
