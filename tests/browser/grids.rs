@@ -233,8 +233,8 @@ fn slots_without_runs_are_hollow_with_their_reason_until_a_backfill_fills_them()
     page.assert_clean();
 }
 
-/// Number 6. The machine sleeps over four midnights: the last slot runs late, and nothing ran for the
-/// others. A backfill of the first one catches up with it.
+/// Number 6. The machine sleeps over four midnights: the last slot runs late, and nothing ran for
+/// the others. A backfill of the first one catches up with it.
 #[cfg(feature = "failpoints")]
 #[test]
 fn missed_slots_are_hollow_with_their_reason_until_one_is_caught_up_with() {

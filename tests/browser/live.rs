@@ -21,8 +21,8 @@ JSON.stringify({
     place: Math.round(document.querySelector('tr:hover').getBoundingClientRect().top),
 })";
 
-/// Adds up the layout shifts from now on, as browsers count them: the part of the window that moves,
-/// by how far it moves.
+/// Adds up the layout shifts from now on, as browsers count them: the part of the window that
+/// moves, by how far it moves.
 const SHIFTS: &str = "(() => { window.shifted = 0; new PerformanceObserver(list => { \
                       for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifted += shift.value; \
                       }).observe({ type: 'layout-shift' }); })()";

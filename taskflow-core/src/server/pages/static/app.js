@@ -158,8 +158,8 @@ const refresh = async () => {
   busy = true; wanted = false; started = Date.now();
   try {
     const response = await fetch(location);
-    // Whoever is not known any more is led to the log-in, and sees no more of what was here. Nor does
-    // whoever presents something else, such as a token, that is not valid any more.
+    // Whoever is not known any more is led to the log-in, and sees no more of what was here. Nor
+    // does whoever presents something else, such as a token, that is not valid any more.
     if (response.redirected || response.status === 401) location.replace(response.url);
     else if (response.ok || /40[34]|410/.test(response.status)) show(parse(await response.text()));
   } catch { later = true; }
