@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
+use taskflow_tests::common::eventually;
 
 use crate::home::Service;
 use crate::page::Page;
@@ -47,6 +48,24 @@ fn pages_of_large_runs_are_small() {
     for path in ["/runs/1/tasks/talk", "/runs/1/tasks/talk/1", "/runs/1/tasks/talk/1?q=line"] {
         assert_small(&service, path);
     }
+}
+
+/// Number 38. Browsers keep static files for ever.
+#[test]
+fn a_page_asks_for_itself_and_for_one_stream() {
+    let service = large(&["retried=1"]);
+    let page = Page::new(service.address);
+    for path in ["/", "/dags", "/dags/retried/grid", "/runs", "/runs/1"] {
+        let from = page.count_events();
+        page.open(path);
+        let asked = || {
+            let all = page.requests(from).into_iter();
+            all.filter(|(address, _)| !address.contains("/static/")).map(|(_, kind)| kind).collect::<Vec<String>>()
+        };
+        eventually(&format!("{path} has a stream"), || asked().len() > 1);
+        assert_eq!(asked(), ["Document", "EventSource"], "{path}");
+    }
+    page.assert_clean();
 }
 
 /// Each DAG of the first page has as many runs as its row shows.

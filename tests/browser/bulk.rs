@@ -23,20 +23,23 @@ fn has_run_again(service: &Service, run: i64) -> bool {
     task["attempts"].as_array().is_some_and(|attempts| attempts.len() == 2)
 }
 
-/// Number 32.
+/// Numbers 32 and 37.
 #[test]
 fn a_selection_stays_while_the_list_changes_and_is_cleared_as_the_form_has_shown() {
     let service = empty();
     let [first, second] = failed(&service);
     let page = Page::new(service.address);
+    page.hasten();
     page.open("/runs");
     assert_eq!(page.eval(IS_SHOWN), false, "nothing is selected");
     page.click(&format!(".pick input[value='{first}']"));
     assert_eq!(page.eval(IS_SHOWN), true);
     // No row comes in while the list is used.
+    let later = service.trigger("skipping", &json!({}));
+    page.wait_for("document.querySelector('#live').textContent === '● live, changes wait'");
+    assert_eq!(page.count(&format!("tr[data-key='{later}']")), 0);
     page.eval("document.activeElement.blur()");
     page.hover("h1");
-    let later = service.trigger("skipping", &json!({}));
     page.wait_for(&format!("document.querySelector(\"tr[data-key='{later}']\") !== null"));
     assert_eq!(
         page.strings("Array.from(document.querySelectorAll('.pick :checked'), e => e.value)"),

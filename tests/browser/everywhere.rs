@@ -10,6 +10,14 @@ pub(crate) fn assert_nothing_was_made_of_texts(page: &Page, path: &str) {
     assert_eq!(page.count(foreign), 0, "{path} has elements that a text has made");
 }
 
+/// Checks that the ground of a theme is there, so the style sheet is.
+#[track_caller]
+pub(crate) fn assert_ground(page: &Page, path: &str, theme: &str) {
+    let ground = page.eval("getComputedStyle(document.body).backgroundColor");
+    let expected = if theme == "light" { "rgb(255, 255, 255)" } else { "rgb(13, 17, 23)" };
+    assert_eq!(ground, expected, "{path} in {theme}");
+}
+
 /// Numbers 1 and 26.
 #[test]
 fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_people_wrote() {
@@ -21,10 +29,7 @@ fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_peopl
             let problems = page.problems();
             assert!(problems.is_empty(), "{path} in {theme}: {problems:#?}");
             assert_nothing_was_made_of_texts(&page, path);
-            // The ground of the theme is there, so the style sheet is.
-            let ground = page.eval("getComputedStyle(document.body).backgroundColor");
-            let expected = if theme == "light" { "rgb(255, 255, 255)" } else { "rgb(13, 17, 23)" };
-            assert_eq!(ground, expected, "{path}");
+            assert_ground(&page, path, theme);
         });
         for kind in [
             "/",

@@ -167,10 +167,12 @@ fn a_grid_is_used_with_the_keyboard() {
     assert!(detail.as_str().is_some_and(|detail| detail.starts_with("success, ")), "{detail}");
     // So does a line at the end of the window.
     assert_eq!(page.eval("getComputedStyle(document.activeElement, '::after').position"), "fixed");
-    // The grid is one stop: its cells are reached with the arrows.
+    // The grid is one stop: its cells are reached with the arrows, and the last one again with Tab.
+    let is_out = || assert_eq!(page.eval(is_in), false, "{}", page.eval("document.activeElement.outerHTML"));
+    page.press("Shift+Tab");
+    is_out();
     page.press("Tab");
-    assert_eq!(page.eval(is_in), false, "{}", page.eval("document.activeElement.outerHTML"));
-    page.eval(&format!("document.querySelector('.grid a[href=\"{cell}\"]').focus()"));
+    assert_eq!(page.eval(focus), cell);
     page.press("Enter");
     page.wait_for(&format!("location.pathname === '{cell}' && document.readyState === 'complete'"));
     tab_until("document.activeElement.getAttribute('aria-label')?.startsWith('Log of attempt') === true");
@@ -181,6 +183,8 @@ fn a_grid_is_used_with_the_keyboard() {
         page.wait_for("document.readyState === 'complete'");
     }
     page.wait_for(&format!("location.pathname === '/dags/talking/grid' && {focus} === '{cell}'"));
+    page.press("Tab");
+    is_out();
     page.assert_clean();
 }
 
@@ -226,6 +230,46 @@ fn slots_without_runs_are_hollow_with_their_reason_until_a_backfill_fills_them()
         titles.len() - 1
     ));
     page.wait_for("document.querySelectorAll('.grid thead tr:last-child a .mark[aria-label=success]').length === 2");
+    page.assert_clean();
+}
+
+/// Number 6. The machine sleeps over four midnights: the last slot runs late, and nothing ran for
+/// the others. A backfill of the first one catches up with it.
+#[cfg(feature = "failpoints")]
+#[test]
+fn missed_slots_are_hollow_with_their_reason_until_one_is_caught_up_with() {
+    const DAY: i64 = 86_400;
+    /// The states of the columns, oldest first; of a slot without a run, its fate.
+    const SHOWN: &str = "Array.from(document.querySelectorAll('.grid thead tr:last-child th[scope=col]:not(.p50)'), \
+                         head => (head.querySelector('a') ? 'run ' : '') \
+                         + head.querySelector('.mark').getAttribute('aria-label'))";
+
+    let service = Service::with_a_clock_of("server", "daily");
+    // A pause makes a schedule known that has had no slot, whether or not the service has seen it.
+    for method in ["PUT", "DELETE"] {
+        let answer = service.send(method, "/api/v1/dags/daily/pause", &JSON, "{}");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/dags/daily/grid");
+    assert!(page.text("main .empty").contains("no runs or slots"), "{}", page.text("main"));
+    page.eval("window.isFirst = true");
+    service.move_clock(4 * DAY);
+    page.wait_for(&format!("{SHOWN}.join() === 'missed,missed,missed,run success'"));
+    let missed = service.json("/api/v1/dags/daily/slots?fate=missed");
+    let [missed] = missed.as_array().map(Vec::as_slice).expect("a list") else { panic!("{missed}") };
+    assert_eq!((&missed["count"], &missed["reason"]), (&json!(3), &json!("no service was running")));
+    let titles = page.strings(
+        "Array.from(document.querySelectorAll('.grid thead tr:last-child .hollow'), \
+         mark => mark.closest('span').title)",
+    );
+    assert_eq!(titles.len(), 3, "{titles:?}");
+    assert!(titles.iter().all(|title| title.ends_with(", missed: no service was running")), "{titles:?}");
+    let backfill = service.post("/api/v1/backfills", &json!({ "dag": "daily", "slots": [missed["first"]] }));
+    assert_eq!(backfill.status, 201, "{backfill:?}");
+    page.wait_for(&format!("{SHOWN}.join() === 'run success,missed,missed,run success'"));
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
     page.assert_clean();
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 use taskflow_tests::common::eventually;
 
+use crate::everywhere::assert_ground;
 use crate::page::Page;
 use crate::site::{BEGINNINGS, empty, full, large, walk};
 
@@ -95,6 +96,36 @@ fn nothing_moves_for_who_wants_no_motion() {
     for path in ["/", "/runs", "/runs/1", "/dags/mapped"] {
         page.open(path);
         assert_eq!(page.eval("document.getAnimations().length"), 0, "{path}");
+    }
+}
+
+/// Number 39. The system has the dark theme; the second tab runs no script.
+#[test]
+fn the_theme_is_that_of_the_system_until_somebody_chooses_another_one() {
+    let service = empty();
+    let page = Page::new(service.address);
+    let plain = page.beside();
+    plain.without_scripts();
+    let has = |tab: &Page, theme: &str| assert_ground(tab, &tab.address(), theme);
+    for tab in [&page, &plain] {
+        tab.media("prefers-color-scheme", "dark");
+        tab.open("/dags");
+        has(tab, "dark");
+    }
+    for (choice, theme) in [("light", "light"), ("dark", "dark"), ("system", "dark")] {
+        page.click("#theme");
+        has(&page, theme);
+        page.open("/runs");
+        has(&page, theme);
+        plain.open("/runs");
+        has(&plain, theme);
+        let written = plain.eval("document.documentElement.dataset.theme ?? 'system'");
+        assert_eq!(written, choice, "the server knows it");
+    }
+    for tab in [&page, &plain] {
+        tab.media("prefers-color-scheme", "light");
+        has(tab, "light");
+        tab.assert_clean();
     }
 }
 

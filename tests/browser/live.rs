@@ -21,12 +21,33 @@ JSON.stringify({
     place: Math.round(document.querySelector('tr:hover').getBoundingClientRect().top),
 })";
 
+/// Adds up the layout shifts from now on, as browsers count them: the part of the window that
+/// moves, by how far it moves.
+const SHIFTS: &str = "(() => { window.shifted = 0; new PerformanceObserver(list => { \
+                      for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifted += shift.value; \
+                      }).observe({ type: 'layout-shift' }); })()";
+
 /// The rows of a list without the times that are relative to now.
 const ROWS: &str = "Array.from(document.querySelectorAll('main tbody tr'), row => \
                     [row.querySelector('.name').href, row.querySelector('.mark').getAttribute('aria-label'), \
                     row.cells[5].innerText].join(' '))";
 
-/// Number 2.
+/// Lets the clock of a page stand still, so that it never asks for itself: what it shows from then
+/// on, the stream has told.
+const STAND_STILL: &str = "(() => { window.isFirst = true; const now = Date.now(); Date.now = () => now; })()";
+
+/// Notes each state that the mark of a row is shown with.
+fn watch(page: &Page, row: &str) {
+    page.eval(&format!(
+        "(() => {{ window.shown = []; const note = () => {{ \
+         const state = document.querySelector(\"tr[data-key='{row}'] .mark\")?.getAttribute('aria-label'); \
+         if (state && state !== shown.at(-1)) shown.push(state); }}; note(); \
+         new MutationObserver(note).observe(document.querySelector('main'), \
+         {{ subtree: true, childList: true, attributes: true }}); }})()"
+    ));
+}
+
+/// Number 2. The run ends in two tabs that hear of it by their streams alone.
 #[test]
 fn a_run_that_a_form_has_started_is_followed_in_another_tab_to_its_end() {
     let service = Service::new();
@@ -35,20 +56,26 @@ fn a_run_that_a_form_has_started_is_followed_in_another_tab_to_its_end() {
     let list = page.beside();
     list.hasten();
     list.open("/runs");
-    list.eval("window.isFirst = true");
+    list.eval(STAND_STILL);
+    // The first run of the home.
+    watch(&list, "1");
     page.open("/dags/approval/trigger");
     page.follow(".form button");
     let run = page.address();
-    page.eval("window.isFirst = true");
+    assert_eq!(run, "/runs/1");
+    page.eval(STAND_STILL);
+    watch(&page, "approved");
     list.wait_for(&format!("document.querySelector('main tbody .name')?.getAttribute('href') === '{run}'"));
-    list.wait_for("document.querySelector('main tbody .mark').getAttribute('aria-label') === 'running'");
-    let task = "document.querySelector('tr[data-key=approved] .mark')?.getAttribute('aria-label')";
-    page.wait_for(&format!("{task} === 'deferred'"));
+    list.wait_for("shown.at(-1) === 'running'");
+    page.wait_for("shown.at(-1) === 'deferred'");
     let release = json!({ "key": "approval", "value": "ada" });
     assert_eq!(service.post(&format!("/api/v1{run}/release"), &release).status, 200);
-    page.wait_for(&format!("{task} === 'success' && document.title.startsWith('✓')"));
-    list.wait_for("document.querySelector('main tbody .mark').getAttribute('aria-label') === 'success'");
+    page.wait_for("shown.at(-1) === 'success' && document.title.startsWith('✓')");
+    list.wait_for("shown.at(-1) === 'success'");
     for page in [page, list] {
+        let shown = page.strings("shown");
+        let ends = shown.iter().filter(|state| ["success", "failed"].contains(&state.as_str())).count();
+        assert_eq!(ends, 1, "no state comes back: {shown:?}");
         assert_eq!(page.eval("window.isFirst"), true, "no page was loaded again");
         page.assert_clean();
     }
@@ -70,6 +97,7 @@ fn what_a_person_does_with_a_page_stays_while_it_changes() {
     page.eval("getSelection().selectAllChildren(document.querySelector('.history li'))");
     page.hover("tr[data-key='square[7]'] .name");
     let before = page.eval(HANDS);
+    page.eval(SHIFTS);
     let events = page.count(".history li");
     for change in 1..=CHANGES {
         // The run fails and succeeds by turns: its page begins with what went wrong, or does not.
@@ -82,6 +110,66 @@ fn what_a_person_does_with_a_page_stays_while_it_changes() {
         assert_eq!(page.eval(HANDS), before, "after change {change}");
     }
     assert!(page.count(".history li") >= events + CHANGES);
+    let shifted = page.eval("shifted").as_f64().expect("a number");
+    assert!(shifted < 0.02, "what is seen has moved by {shifted}");
+    page.assert_clean();
+}
+
+/// Number 37, of a list that is held with the space bar while three runs come.
+#[test]
+fn a_page_that_is_held_stays_as_it_is_and_is_right_when_it_is_let_go() {
+    let service = empty();
+    let run_once = || {
+        let run = service.trigger("skipping", &json!({}));
+        service.wait(run, "success");
+    };
+    run_once();
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/runs");
+    page.eval("window.isFirst = true");
+    let before = page.strings(ROWS);
+    page.press(" ");
+    page.wait_for("document.querySelector('#live').dataset.state === 'held'");
+    (0..3).for_each(|_| run_once());
+    page.wait_for(r"/^‖ held, [1-9]\d* changes$/.test(document.querySelector('#live').textContent)");
+    assert_eq!(page.strings(ROWS), before);
+    page.press(" ");
+    page.wait_for("document.querySelectorAll('main tbody tr').length === 4");
+    page.wait_for("document.querySelector('#live').dataset.state === 'on'");
+    let fresh = page.beside();
+    fresh.open("/runs");
+    assert_eq!(page.strings(ROWS), fresh.strings(ROWS));
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
+}
+
+/// Number 37, of the row of a task that succeeds while its name is selected.
+#[test]
+fn a_row_in_which_text_is_selected_waits_until_nothing_is() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open(&format!("/runs/{run}"));
+    page.eval("window.isFirst = true");
+    page.eval("getSelection().selectAllChildren(document.querySelector('tr[data-key=gate] .name'))");
+    let row = "document.querySelector('tr[data-key=gate]').outerHTML";
+    let before = page.eval(row);
+    service.open_gate();
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    page.wait_for(
+        "document.title.startsWith('✓') && document.querySelector('#live').textContent.includes('changes wait')",
+    );
+    assert_eq!(page.eval(row), before);
+    assert_eq!(page.eval("getSelection().toString()"), "gate");
+    let is_success =
+        |task: &str| format!("document.querySelector('tr[data-key={task}] .mark').ariaLabel === 'success'");
+    assert_eq!(page.eval(&is_success("after")), true, "the other row does not wait");
+    page.eval("getSelection().removeAllRanges()");
+    page.wait_for(&is_success("gate"));
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
     page.assert_clean();
 }
 

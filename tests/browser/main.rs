@@ -28,7 +28,8 @@
 //! 21. What a person does with a page stays while it changes.
 //! 22. A hidden tab asks for nothing, and is right when it is shown again.
 //! 23. A page comes back by itself when the server does.
-//! 24. A log-out ends all tabs; rights that are taken away are gone from open pages.
+//! 24. A log-out, or a token that is revoked, ends all tabs; rights that are taken away are gone
+//!     from open pages.
 //! 25. Who may look at one DAG is shown no action, and nothing of other DAGs.
 //! 26. What people write is never a part of a page's code.
 //! 27. The rules of axe, tabs, reflow, large text, forced colours, reduced motion, and how much is
@@ -42,6 +43,9 @@
 //! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
 //! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
 //! 36. A phone is enough to approve, to retry and to read a log.
+//! 37. A page that is held, a block with selected text and a list that is used stay as they are.
+//! 38. A page costs one request and one stream.
+//! 39. The theme that somebody has chosen is there with the first paint of the next page.
 
 #![cfg(unix)]
 

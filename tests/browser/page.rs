@@ -188,8 +188,11 @@ impl Page {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
-    /// Presses a key such as `Tab`, `Enter` or `ArrowLeft`, or one with a character.
+    /// Presses a key such as `Tab`, `Shift+Tab`, `Enter` or `ArrowLeft`, or one with a character.
     pub(crate) fn press(&self, key: &str) {
+        const SHIFT: u8 = 8;
+
+        let (modifiers, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (SHIFT, key));
         let code = match key {
             "Tab" => 9,
             "Enter" => 13,
@@ -210,6 +213,7 @@ impl Page {
         for kind in ["keyDown", "keyUp"] {
             let event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
+                "modifiers": modifiers,
             });
             self.call("Input.dispatchKeyEvent", event);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde_json::{Value, json};
 
 use crate::access::axe_violations;
-use crate::everywhere::assert_nothing_was_made_of_texts;
+use crate::everywhere::{assert_ground, assert_nothing_was_made_of_texts};
 use crate::home::Service;
 use crate::page::Page;
 use crate::site::{PASSWORD, full, kind, log_in};
@@ -229,8 +229,14 @@ fn walk_as(page: &Page, walker: Walker, alike: &mut BTreeSet<String>) -> Walk {
         let is_page = page.eval("document.contentType") == "text/html";
         let mut wrong = page.problems();
         if is_page {
+            // It is open while the theme of the system changes, and changes back.
+            for theme in ["dark", "light"] {
+                page.media("prefers-color-scheme", theme);
+                assert_ground(page, &path, theme);
+            }
             assert_nothing_was_made_of_texts(page, &path);
             let outline = page.eval(OUTLINE).as_str().unwrap_or_default().to_owned();
+            wrong.extend(page.problems());
             if alike.insert(format!("{} {outline}", kind_of_page(&path))) {
                 wrong.extend(axe_violations(page));
             }
@@ -271,7 +277,7 @@ fn add_users(service: &Service) {
     }
 }
 
-/// Number 33, with numbers 1, 25, 26 and 27 for each role.
+/// Number 33, with numbers 1, in both themes, 25, 26 and 27 for each role.
 #[test]
 fn each_role_reaches_its_pages_and_is_shown_nothing_that_it_would_be_refused() {
     let service = full();

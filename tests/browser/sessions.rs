@@ -42,6 +42,7 @@ fn a_log_out_ends_all_tabs_and_the_way_back_shows_nothing() {
 fn a_role_that_is_taken_away_is_gone_from_an_open_page() {
     let service = with_kim();
     let page = Page::new(service.address);
+    page.hasten();
     log_in(&page, "kim", "/runs/1");
     assert_eq!(page.count("main a[href$='/clear']"), 1);
     // Without a user, nobody would have to be known.
@@ -53,8 +54,47 @@ fn a_role_that_is_taken_away_is_gone_from_an_open_page() {
     assert_eq!(added, 201);
     assert_eq!(service.call(&["users", "role", "kim", "viewer"]).code, Some(0));
     page.wait_for("document.querySelector(\"main a[href$='/clear']\") === null");
+    assert!(page.text("main").contains("greeting"), "it may be looked at");
+    assert_eq!(service.call(&["users", "role", "kim", "viewer", "--dags", "daily"]).code, Some(0));
+    page.wait_for("document.querySelector('main .code')?.innerText === '404'");
+    assert!(!page.text("main").contains("greeting"), "{}", page.text("main"));
     assert_eq!(service.call(&["users", "remove", "kim"]).code, Some(0));
     page.wait_for("location.pathname === '/login'");
+}
+
+/// A part of number 24, of two tabs that present a token with each request. They do not hasten: a
+/// network may present few wrong tokens.
+#[test]
+fn a_token_that_is_revoked_ends_all_tabs_and_the_way_back_shows_nothing() {
+    let service = with_kim();
+    let created = service.call(&["tokens", "create", "look", "--role", "viewer"]);
+    assert_eq!(created.code, Some(0), "{created:?}");
+    let bearer = format!("Bearer {}", created.stdout.trim());
+    let page = Page::new(service.address);
+    let other = page.beside();
+    for tab in [&page, &other] {
+        tab.send_header("authorization", &bearer);
+    }
+    let has_ended = "document.readyState === 'complete' && document.querySelector('main .code')?.innerText === '401'";
+    let shows_nothing = |tab: &Page| {
+        tab.wait_for(has_ended);
+        let text = tab.eval("document.documentElement.outerHTML");
+        assert!(!text.as_str().unwrap_or_default().contains("greeting"), "{text}");
+        assert_eq!(tab.eval("'live' in document.body.dataset"), false, "it has no stream");
+    };
+    page.open("/dags");
+    page.open("/runs/1");
+    other.open("/runs");
+    for tab in [&page, &other] {
+        assert!(tab.text("main").contains("greeting"), "{}", tab.text("main"));
+        tab.assert_clean();
+    }
+    assert_eq!(service.call(&["tokens", "revoke", "look"]).code, Some(0));
+    shows_nothing(&page);
+    shows_nothing(&other);
+    page.back();
+    page.wait_for("location.pathname === '/dags'");
+    shows_nothing(&page);
 }
 
 /// Number 25.

@@ -157,8 +157,9 @@ const refresh = async () => {
   busy = true; wanted = false; started = Date.now();
   try {
     const response = await fetch(location);
-    // Whoever is not known any more is led to the log-in, and sees no more of what was here.
-    if (response.redirected) location.replace(response.url);
+    // Whoever is not known any more is led to the log-in, and sees no more of what was here. Nor
+    // does whoever presents something else, such as a token, that is not valid any more.
+    if (response.redirected || response.status === 401) location.replace(response.url);
     else if (response.ok || /40[34]|410/.test(response.status)) show(parse(await response.text()));
   } catch { later = true; }
   busy = false; took = Date.now() - started;
