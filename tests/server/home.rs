@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -66,6 +67,23 @@ pub(crate) struct Response {
 /// `serve` over the home in a directory.
 pub(crate) fn command(directory: &Path) -> Command {
     command_of("server", directory)
+}
+
+/// A command that is passed a socket, as `sd_listen_fds(3)` describes it.
+#[allow(dead_code, reason = "the tests of the API use it")]
+pub(crate) fn passed(socket: &TcpListener, serve: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#]);
+    shell.arg(serve.get_program()).args(serve.get_args());
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let socket = socket.try_clone().expect("a socket has several handles");
+    shell.stdin(OwnedFd::from(socket)).stdout(Stdio::null()).stderr(Stdio::piped());
+    shell
 }
 
 /// `serve` of a fixture over the home in a directory.
@@ -180,6 +198,13 @@ impl Service {
     #[allow(dead_code, reason = "the tests of the pages use the rest")]
     pub(crate) fn let_go(&self) {
         std::fs::remove_file(self.directory.path().join("hold")).expect("it is there");
+    }
+
+    /// A service with a socket that is passed to it, as systemd does.
+    #[allow(dead_code, reason = "the tests of the API use it")]
+    pub(crate) fn on(socket: &TcpListener, directory: TempDir) -> Self {
+        let command = passed(socket, &command(directory.path()));
+        Service::start(command, directory, &[])
     }
 
     fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {

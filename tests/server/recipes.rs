@@ -135,7 +135,7 @@ fn systemd_accepts_the_units() {
         std::fs::write(&file, unit.replace("/usr/local/bin/my-dags", "/bin/true")).expect("files can be written");
         files.push(file);
     }
-    assert_eq!(files.len(), 3);
+    assert_eq!(files.len(), 4);
     let output = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=no"])
         .args(&files)

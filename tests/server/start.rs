@@ -1,13 +1,15 @@
 //! Starting and stopping.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::process::Signal;
 use serde_json::json;
-use taskflow_tests::common::eventually;
+use taskflow_tests::common::{PATIENCE, eventually};
 
-use crate::home::{Service, command};
+use crate::home::{Response, Service, command, passed};
 
 fn refused(command: &mut Command) -> (Option<i32>, String) {
     let output = command.output().expect("a built program starts");
@@ -50,6 +52,85 @@ fn two_services_start_without_a_chosen_port() {
     assert_ne!(one.address, two.address);
     assert!(two.printed.contains("because port 8090 is in use"), "{}", two.printed);
     assert_eq!((one.get("/health/live").status, two.get("/health/live").status), (200, 200));
+}
+
+/// Asks over a connection of its own. The status is 0 if there is no answer.
+fn ask(address: SocketAddr) -> u16 {
+    let request = format!("GET /api/v1/dags HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let mut answer = Vec::new();
+    let read = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request.as_bytes())?;
+        stream.read_to_end(&mut answer)
+    });
+    read.map_or(0, |_| Response::parse(&answer).status)
+}
+
+/// What systemd does with a `.socket` unit.
+#[test]
+fn no_request_fails_while_services_on_a_passed_socket_are_restarted() {
+    const CLIENTS: usize = 4;
+
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    let (ended, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let client = || {
+        let mut failed = Vec::new();
+        while !ended.load(Ordering::Relaxed) {
+            match ask(address) {
+                200 => _ = answered.fetch_add(1, Ordering::Relaxed),
+                status => failed.push(status),
+            }
+        }
+        failed
+    };
+    let failed: Vec<u16> = std::thread::scope(|scope| {
+        // They wait for the first service.
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        let mut directory = tempfile::tempdir().expect("a directory");
+        for _ in 0..4 {
+            let service = Service::on(&socket, directory);
+            assert!(service.printed.contains(&format!("http://{address}, a socket of systemd")), "{}", service.printed);
+            let enough = answered.load(Ordering::Relaxed) + 10 * CLIENTS;
+            eventually("it answers", || answered.load(Ordering::Relaxed) >= enough);
+            let (code, same) = service.stop();
+            assert_eq!(code, Some(0));
+            directory = same;
+        }
+        ended.store(true, Ordering::Relaxed);
+        // Whoever waits for the next service gets an answer from this one.
+        let last = Service::on(&socket, directory);
+        let failed = clients.into_iter().flat_map(|client| client.join().expect("a client does not panic")).collect();
+        assert_eq!(last.stop().0, Some(0));
+        failed
+    });
+    assert_eq!(failed, [], "{} requests were answered", answered.into_inner());
+}
+
+#[test]
+fn a_passed_socket_obeys_the_rules_of_an_address() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let local = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut serve = command(directory.path());
+    serve.args(["--bind", "127.0.0.1:0"]);
+    let public = TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let (with_address, of_all) =
+        (refused(&mut passed(&local, &serve)), refused(&mut passed(&public, &command(directory.path()))));
+    assert_eq!((with_address.0, of_all.0), (Some(2), Some(2)), "{with_address:?} {of_all:?}");
+    assert!(
+        with_address.1.contains("systemd passes a socket to `serve`, and --bind names the address"),
+        "{with_address:?}"
+    );
+    assert!(of_all.1.contains("nothing says who may use the server"), "{of_all:?}");
+    // What is meant for another process is left to it.
+    let mut other = command(directory.path());
+    let (code, text) = refused(other.args(["--bind", "0.0.0.0:0"]).env("LISTEN_FDS", "1").env("LISTEN_PID", "1"));
+    assert!(code == Some(2) && !text.contains("systemd"), "{text}");
+    // A file is no socket.
+    let (code, text) = refused(command(directory.path()).env("LISTEN_FDS", "1").env_remove("LISTEN_PID"));
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("the socket that systemd passes cannot be used") && text.contains("ListenStream"), "{text}");
+    assert!(!directory.path().join("home").exists());
 }
 
 #[test]

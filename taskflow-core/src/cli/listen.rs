@@ -1,6 +1,6 @@
 //! The HTTP server of `serve`: its flags, and its life beside the service.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::error::CliError;
 use super::home::Home;
 use super::live::{Signal, Signals};
+use super::passed_socket;
 use super::terminal::Terminal;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
@@ -65,9 +66,19 @@ pub(super) fn options(command: Command) -> Command {
 #[derive(Debug)]
 pub(super) struct Listener {
     server: Server,
-    /// Whether it has another port than the default one, because that is in use.
-    is_moved: bool,
+    /// What else to say about the address.
+    remark: Remark,
     options: ServerOptions,
+}
+
+/// Where the address of a server is from, if nobody has chosen it.
+#[derive(Clone, Copy, Debug)]
+enum Remark {
+    None,
+    /// It has another port than the default one, because that is in use.
+    Moved,
+    /// systemd has passed its socket.
+    Passed,
 }
 
 /// Takes the address of the server. Nothing is answered yet. `None` with `--no-server`.
@@ -78,7 +89,11 @@ pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>
     if matches.get_flag("no-server") {
         return Ok(None);
     }
+    let passed = passed_socket::take()?;
     let options = server_options(matches, home)?;
+    if let Some(socket) = passed {
+        return with_socket(socket, options, matches, home).map(Some);
+    }
     let chosen = matches.get_one::<SocketAddr>("bind").copied().or_else(|| home.config().settings().bind());
     let address = chosen.unwrap_or(DEFAULT);
     let bound = match address.ip().is_loopback() || options.oidc.is_none() && !is_protected(matches, home)? {
@@ -87,10 +102,32 @@ pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>
     };
     let is_moved = chosen.is_none() && matches!(bound, Err(ServerError::Taken { .. }));
     let bound = if is_moved { Server::bind(SocketAddr::new(DEFAULT.ip(), 0)) } else { bound };
-    bound.map(|server| Some(Listener { server, is_moved, options })).map_err(|error| match error {
+    let remark = if is_moved { Remark::Moved } else { Remark::None };
+    bound.map(|server| Some(Listener { server, remark, options })).map_err(|error| match error {
         ServerError::Public { .. } | ServerError::Taken { .. } => CliError::usage(error.to_string()),
         error => CliError::Failure(error.to_string()),
     })
+}
+
+/// A server on the socket that systemd has passed.
+fn with_socket(
+    socket: TcpListener,
+    options: ServerOptions,
+    matches: &ArgMatches,
+    home: &Home,
+) -> Result<Listener, CliError> {
+    if let Some(address) = matches.get_one::<SocketAddr>("bind") {
+        return Err(CliError::usage(format!(
+            "systemd passes a socket to `serve`, and --bind names the address {address}; remove one of them from the \
+             units"
+        )));
+    }
+    let server = Server::on(socket).map_err(|error| CliError::Failure(error.to_string()))?;
+    let address = server.address();
+    if !address.ip().is_loopback() && options.oidc.is_none() && !is_protected(matches, home)? {
+        return Err(CliError::usage(ServerError::Public { address }.to_string()));
+    }
+    Ok(Listener { server, remark: Remark::Passed, options })
 }
 
 /// The options of the server, with its certificate.
@@ -145,7 +182,7 @@ fn is_protected(matches: &ArgMatches, home: &Home) -> Result<bool, CliError> {
 
 /// Answers requests from now on, and prints the address.
 pub(super) async fn start(
-    Listener { server, is_moved, options }: Listener,
+    Listener { server, remark, options }: Listener,
     matches: &ArgMatches,
     home: &Home,
     journal: &Journal,
@@ -162,7 +199,11 @@ pub(super) async fn start(
     let (state, setup) = ServerState::new(home.home(), journal, handle, dags, options, server.address()).await?;
     let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
     if !matches.get_flag("quiet") {
-        let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };
+        let why = match remark {
+            Remark::None => String::new(),
+            Remark::Moved => format!(", because port {} is in use", DEFAULT.port()),
+            Remark::Passed => ", a socket of systemd".to_owned(),
+        };
         terminal.note(&format!("listening on {scheme}://{}{}{why}", server.address(), base_path.as_str()));
     }
     if matches.get_flag("open") {

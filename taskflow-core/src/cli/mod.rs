@@ -94,6 +94,8 @@ mod logs;
 #[cfg(feature = "sqlite")]
 mod mark;
 mod moment;
+#[cfg(feature = "server")]
+mod passed_socket;
 mod record;
 #[cfg(feature = "sqlite")]
 mod release;

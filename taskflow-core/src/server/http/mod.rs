@@ -125,9 +125,19 @@ impl Server {
             std::io::ErrorKind::AddrInUse => ServerError::Taken { address },
             _ => ServerError::Bind { address, source },
         };
-        let listener = TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        Server::on(TcpListener::bind(address).map_err(failed)?)
+    }
+
+    /// Takes a socket that listens, whoever has opened it. It may be reachable from other machines:
+    /// the server knows its users, or everybody may use it.
+    ///
+    /// # Errors
+    ///
+    /// When the socket has no address, or cannot be used without blocking.
+    pub fn on(listener: TcpListener) -> Result<Self, ServerError> {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = listener.local_addr().map_err(|source| ServerError::Bind { address: unknown, source })?;
+        listener.set_nonblocking(true).map_err(|source| ServerError::Bind { address, source })?;
         Ok(Server { listener, address })
     }
 
