@@ -53,25 +53,36 @@ fn a_run_whose_process_died_is_resumed_by_the_service() {
     assert_eq!(service.stop(), Some(0));
 }
 
+/// Holds the second task of runs of the first day of 2025 until the file that it returns is gone.
+fn hold_the_first_day(home: &Home) -> String {
+    let held = format!("{}.2025-01-01", home.hold().display());
+    std::fs::write(&held, "").expect("temporary files can be written");
+    held
+}
+
+/// A service that is in this attempt of the second task of the first run.
+fn in_attempt(home: &Home, dag: &str, attempt: usize) -> Service {
+    let service = home.serve(dag);
+    let task = || {
+        let status = home.call(&["status", "1", "--output", "json"]);
+        let tasks = if status.code == Some(0) { status.json()["tasks"].clone() } else { Value::Null };
+        tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == "labelled").cloned())
+    };
+    let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
+    let is_running = |task: Value| task["state"] == "running" && attempts(&task) == attempt;
+    eventually("it runs", || task().is_some_and(is_running));
+    service
+}
+
 /// Three services die while the first of two runs of a backfill is in its second task. It was
 /// refused from then on, and the backfill waited for it.
 #[test]
 fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     let home = Home::new();
-    let held = format!("{}.2025-01-01", home.hold().display());
-    std::fs::write(&held, "").expect("temporary files can be written");
+    let held = hold_the_first_day(&home);
     assert_eq!(home.call(&["backfill", "days", "2025-01-01/2025-01-02"]).code, Some(0));
-    let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
-    let labelled = || {
-        let status = home.call(&["status", "1", "--output", "json"]);
-        let tasks = if status.code == Some(0) { status.json()["tasks"].clone() } else { Value::Null };
-        tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == "labelled").cloned())
-    };
-    for deaths in 0..3 {
-        let service = home.serve("days");
-        let runs = |task: Value| task["state"] == "running" && attempts(&task) == deaths + 1;
-        eventually("it runs", || labelled().is_some_and(runs));
-        service.kill();
+    for attempt in 1..4 {
+        in_attempt(&home, "days", attempt).kill();
     }
     std::fs::remove_file(held).expect("it is there");
     let service = home.serve("days");
@@ -84,6 +95,55 @@ fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     let why = home.call(&["status", "1"]).stdout;
     assert!(why.contains("its process has died 3 times while it ran"), "{why}");
     assert_eq!(home.call(&["retry", "1"]).code, Some(0), "somebody may try it again");
+}
+
+/// Three services die in the second task. It fails, and the retry of the run calls it again: the
+/// service that dies then is the first one of another round.
+#[test]
+fn a_retry_of_the_run_calls_a_task_again_with_which_three_services_have_died() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["trigger", "stubborn", "--day", "2025-01-01"]).code, Some(0));
+    for attempt in 1..5 {
+        in_attempt(&home, "stubborn", attempt).kill();
+    }
+    let service = in_attempt(&home, "stubborn", 5);
+    let retries = home.call(&["status", "1", "--output", "json"]).json()["run_retries"].clone();
+    assert_eq!(retries.as_array().map(Vec::len), Some(1), "{retries}");
+    std::fs::remove_file(held).expect("it is there");
+    eventually("the run ends", || home.count("stubborn", "success") == 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Three services die in the second task. The third one is asked to cancel the run before that, and
+/// cannot hear it because it is stopped. The run failed, and nothing said that it was to be
+/// cancelled.
+#[test]
+fn a_run_that_was_to_be_cancelled_when_the_third_service_died_ends_as_cancelled() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["backfill", "days", "2025-01-01/2025-01-01"]).code, Some(0));
+    for attempt in 1..3 {
+        in_attempt(&home, "days", attempt).kill();
+    }
+    let third = in_attempt(&home, "days", 3);
+    eventually("it is asked", || {
+        third.signal(Signal::STOP);
+        let is_asked = home.call(&["cancel", "1", "--no-wait", "--reason", "not now"]).code == Some(0);
+        if !is_asked {
+            // It was stopped in a commit, and has the lock of the store.
+            third.signal(Signal::CONT);
+        }
+        is_asked
+    });
+    third.kill();
+    let service = home.serve("days");
+    eventually("the run ends", || home.runs("days").iter().all(|run| run["ended"].is_string()));
+    assert_eq!(service.stop(), Some(0));
+    std::fs::remove_file(held).expect("it is there");
+    let status = home.call(&["status", "1", "--output", "json"]).json();
+    assert_eq!(status["state"], "cancelled", "{status}");
+    assert!(status["halt_reason"].as_str().is_some_and(|reason| reason.starts_with("not now")), "{status}");
 }
 
 /// The process of the run dies while the next slot waits. The slot was said to start when a service

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::deliveries::CallbackFold;
+use super::edit::reason_by;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
@@ -159,6 +160,23 @@ impl AdoptedRun {
             // Without it, the first reader makes it.
             let rollup = Rollup::of(&self.history).row(&self.history);
             let _ = self.journal.inner.store.put_rollups(&[rollup]).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the run early, right after its start, if its last owner was asked to cancel it and died
+    /// before it did. Otherwise the run could end in another way before its next owner looks for
+    /// requests.
+    pub(super) async fn heed_cancellation(&mut self) -> Result<(), JournalError> {
+        // A queued run has done nothing that could end before the request is heard.
+        if self.history.row.state == RunState::Queued || self.history.halted().is_some() {
+            return Ok(());
+        }
+        let requests = self.journal.inner.store.requests(&[self.number()]).await?.into_iter();
+        let mut cancellations = requests.filter(|(_, request)| request.what == RequestKind::Cancel);
+        if let Some((_, request)) = cancellations.next() {
+            let reason = reason_by(&request.reason, &request.by);
+            (self.history.halt_reason, self.history.halts_as) = (Some(reason), RunState::Cancelled);
         }
         Ok(())
     }

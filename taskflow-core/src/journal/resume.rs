@@ -27,7 +27,8 @@
 //!    task with three deaths that was alone at the last one is the cause: the run is not resumed,
 //!    and the error has the name of the task.
 //! 5. Nobody waits for the refusal of a service, so it fails the task and resumes the run: the run
-//!    ends, its callbacks tell of it, and what waits for its place starts.
+//!    ends, its callbacks tell of it, and what waits for its place starts. A run that was to be
+//!    cancelled is cancelled instead.
 //!
 //! The runs of a process are counted each on its own: a task of another run in the same process can
 //! be the cause.
@@ -75,12 +76,14 @@ impl Journal {
     }
 
     /// As [`Journal::resume`], for a service: a task that kills its process fails, and the run goes
-    /// on. With `backfill`, the run counts among those of backfills whatever its type is.
+    /// on. If somebody has asked the last owner of the run to cancel it, the run ends as cancelled.
+    /// With `backfill`, the run counts among those of backfills whatever its type is.
     pub(crate) async fn resume_unattended(&self, run: &str, backfill: bool) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
+        adopted.heed_cancellation().await?;
         adopted.failing = adopted.deadly();
         adopted.resume_plan(&plan, self.now()).await
     }
