@@ -165,8 +165,8 @@ impl AdoptedRun {
     }
 
     /// Ends the run early, right after its start, if its last owner was asked to cancel it and died
-    /// before it did. Otherwise the run could end in another way before its next owner looks for
-    /// requests.
+    /// before it did, or if the run that waited for it has ended. Otherwise the run could end in
+    /// another way before its next owner looks for requests.
     pub(super) async fn heed_cancellation(&mut self) -> Result<(), JournalError> {
         // A queued run has done nothing that could end before the request is heard.
         if self.history.row.state == RunState::Queued || self.history.halted().is_some() {
@@ -174,11 +174,25 @@ impl AdoptedRun {
         }
         let requests = self.journal.inner.store.requests(&[self.number()]).await?.into_iter();
         let mut cancellations = requests.filter(|(_, request)| request.what == RequestKind::Cancel);
-        if let Some((_, request)) = cancellations.next() {
-            let reason = reason_by(&request.reason, &request.by);
-            (self.history.halt_reason, self.history.halts_as) = (Some(reason), RunState::Cancelled);
+        let mut reason = cancellations.next().map(|(_, request)| reason_by(&request.reason, &request.by));
+        if reason.is_none() && self.is_orphaned().await? {
+            reason = Some("the run that waited for this one has ended".to_owned());
+        }
+        if reason.is_some() {
+            (self.history.halt_reason, self.history.halts_as) = (reason, RunState::Cancelled);
         }
         Ok(())
+    }
+
+    /// Whether a task waited for the run, and its own run has ended.
+    async fn is_orphaned(&self) -> Result<bool, JournalError> {
+        let history = &self.history;
+        let Some(by) = history.info.triggered_by.as_ref().filter(|by| by.waits) else { return Ok(false) };
+        let waited = self.journal.inner.store.run_by_id(&by.run_id).await?;
+        let sessions = history.sessions.iter().map(|session| session.at);
+        let last = sessions.chain(history.edits.iter().map(|edit| edit.at)).max();
+        // Whoever has resumed or edited it since wants it to go on by itself.
+        Ok(waited.and_then(|run| run.ended).is_some_and(|ended| last.is_none_or(|last| last <= ended)))
     }
 
     /// Removes requests to cancel that the last owner did not carry out: an edit overrides them.

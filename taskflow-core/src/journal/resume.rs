@@ -28,7 +28,8 @@
 //!    and the error has the name of the task.
 //! 5. Nobody waits for the refusal of a service, so it fails the task and resumes the run: the run
 //!    ends, its callbacks tell of it, and what waits for its place starts. A run that was to be
-//!    cancelled is cancelled instead.
+//!    cancelled is cancelled instead. Nor does anybody wait for the refusal of a run that a task
+//!    has triggered and resumes with its own.
 //!
 //! The runs of a process are counted each on its own: a task of another run in the same process can
 //! be the cause.
@@ -83,8 +84,7 @@ impl Journal {
         let plan = dag_of(&row.info)?.plan()?;
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
-        adopted.heed_cancellation().await?;
-        adopted.failing = adopted.deadly();
+        adopted.prepare_unattended().await?;
         adopted.resume_plan(&plan, self.now()).await
     }
 
@@ -134,8 +134,17 @@ pub(super) struct Deadly {
 }
 
 impl AdoptedRun {
+    /// Prepares a run that nobody watches: what would be refused fails instead, and what was to be
+    /// cancelled is cancelled.
+    pub(super) async fn prepare_unattended(&mut self) -> Result<(), JournalError> {
+        self.heed_cancellation().await?;
+        // A run that is cancelled calls no other tasks than teardowns.
+        self.failing = self.deadly();
+        Ok(())
+    }
+
     /// Refuses a run whose process would die again.
-    pub(super) fn refuse_deadly(&self) -> Result<(), JournalError> {
+    fn refuse_deadly(&self) -> Result<(), JournalError> {
         match self.deadly() {
             Some(Deadly { tasks, deaths }) => {
                 Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths })
