@@ -54,7 +54,7 @@ fn a_run_whose_process_died_is_resumed_by_the_service() {
 }
 
 /// Holds the second task of runs of the first day of 2025 until the file that it returns is gone.
-fn hold_the_first_day(home: &Home) -> String {
+pub(crate) fn hold_the_first_day(home: &Home) -> String {
     let held = format!("{}.2025-01-01", home.hold().display());
     std::fs::write(&held, "").expect("temporary files can be written");
     held
@@ -68,7 +68,7 @@ fn task_of(home: &Home, run: &str, id: &str) -> Option<Value> {
 }
 
 /// A service of some DAGs that is in this attempt of the second task of a run.
-fn in_attempt(home: &Home, dags: &str, run: &str, attempt: usize) -> Service {
+pub(crate) fn in_attempt(home: &Home, dags: &str, run: &str, attempt: usize) -> Service {
     let service = home.serve(dags);
     let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
     let is_running = |task: Value| task["state"] == "running" && attempts(&task) == attempt;
