@@ -8,6 +8,7 @@ use serde_json::Value;
 use taskflow_tests::binaries::{ProgramOutput, program_with_signals};
 use taskflow_tests::common::eventually;
 
+use crate::robustness::{hold_the_first_day, in_attempt};
 use crate::serve::{Home, Service};
 
 fn examine(home: &Home) -> (ProgramOutput, Vec<Value>) {
@@ -149,6 +150,25 @@ fn an_interrupted_run_is_a_problem_unless_a_service_resumes_it() {
     let interrupted = of(&findings, "interrupted")[0];
     assert_eq!((&interrupted["severity"], &interrupted["run"]), (&"problem".into(), &1.into()));
     assert_eq!(interrupted["next_step"], "`resume 1`, or `cancel 1`");
+}
+
+/// Three services die in the second task of a run. The next step was `resume`, which refuses it.
+#[test]
+fn an_interrupted_run_with_which_three_services_have_died_is_named_with_the_task() {
+    let home = Home::new();
+    hold_the_first_day(&home);
+    assert_eq!(home.call(&["trigger", "stubborn", "--day", "2025-01-01"]).code, Some(0));
+    for attempt in 1..4 {
+        in_attempt(&home, "stubborn", "1", attempt).kill();
+    }
+    let (_, findings) = examine(&home);
+    let interrupted = of(&findings, "interrupted")[0];
+    assert_eq!((&interrupted["severity"], &interrupted["deadly"][0]), (&"problem".into(), &"labelled".into()));
+    let message = "run 1 of `stubborn` is interrupted, and `resume` refuses it: three processes have died while \
+                   `labelled` ran";
+    assert_eq!(interrupted["message"], message);
+    assert_eq!(interrupted["next_step"], "`clear 1 labelled` runs it again all the same; or `cancel 1`");
+    assert_eq!(home.call(&["resume", "1"]).code, Some(2));
 }
 
 /// Case 20: `*/7` is due at minute 56 and at minute 0. `next`, `show` and `doctor` say so.

@@ -88,6 +88,44 @@ fn slots_that_wait_when_the_timetable_is_edited_are_listed_as_those_of_the_old_o
     assert_eq!(records(&service, "edited_hourly", "waiting"), [(at(2), 1, why.clone()), (at(3), 1, why)]);
 }
 
+/// The same slots, between which `start` or `end` is put. Until the first step of the new build,
+/// the one outside was hidden.
+#[test]
+fn slots_that_wait_outside_of_edited_bounds_are_listed_with_what_becomes_of_them() {
+    let between = Some("2026-01-01T02:30:00Z");
+    for (outside, start, end) in [(2, between, None), (3, None, between)] {
+        let mut service = Test::service().dag_with(edited_hourly {}, |test| test.takes(load {}, 170 * MINUTE));
+        service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T03:30:00Z");
+        service.deploy("edited_hourly", |options| (options.start, options.end) = (start, end));
+        let why = "`start` or `end` was edited; the slot is superseded when a service is running";
+        let waiting = records(&service, "edited_hourly", "waiting");
+        let listed: Vec<(&str, bool)> = waiting.iter().map(|(at, _, reason)| (&**at, reason == why)).collect();
+        assert_eq!(listed, [("2026-01-01T02:00:00Z", outside == 2), ("2026-01-01T03:00:00Z", outside == 3)]);
+        service.run_until("2026-01-01T03:45:00Z");
+        let superseded = records(&service, "edited_hourly", "superseded");
+        let reason = "`start` or `end` has changed, and the slot is outside".to_owned();
+        assert_eq!(superseded, [(format!("2026-01-01T{outside:02}:00:00Z"), 1, reason)]);
+    }
+}
+
+#[dag(schedule = "@once", start = "2026-01-02")]
+fn edited_once(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+/// The slot of January 2 waits for a run of its DAG when it is moved to the 10th.
+#[test]
+fn a_slot_of_once_that_waits_and_is_moved_is_listed_with_what_becomes_of_it() {
+    let mut service = Test::service().dag(edited_once {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T13:00:00Z");
+    service.pause("edited_once", "").run_until("2026-01-02T12:00:00Z");
+    service.unpause("edited_once", Catchup::All);
+    service.deploy("edited_once", |options| options.start = Some("2026-01-10"));
+    let waiting = records(&service, "edited_once", "waiting");
+    let why = "`start` or `end` was edited; the slot is superseded when a service is running".to_owned();
+    assert_eq!(waiting, [("2026-01-02T00:00:00Z".to_owned(), 1, why)]);
+}
+
 /// The service is down from 02:30 to 06:30, and the one that follows has another `catchup`.
 #[test]
 fn the_slots_of_a_downtime_follow_the_catchup_of_the_next_build() {

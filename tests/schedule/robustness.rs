@@ -53,25 +53,60 @@ fn a_run_whose_process_died_is_resumed_by_the_service() {
     assert_eq!(service.stop(), Some(0));
 }
 
+/// Holds the second task of runs of the first day of 2025 until the file that it returns is gone.
+pub(crate) fn hold_the_first_day(home: &Home) -> String {
+    let held = format!("{}.2025-01-01", home.hold().display());
+    std::fs::write(&held, "").expect("temporary files can be written");
+    held
+}
+
+/// A task of a run, as far as it is stored.
+fn task_of(home: &Home, run: &str, id: &str) -> Option<Value> {
+    let status = home.call(&["status", run, "--output", "json"]);
+    let tasks = if status.code == Some(0) { status.json()["tasks"].clone() } else { Value::Null };
+    tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == id).cloned())
+}
+
+/// A service of some DAGs that is in this attempt of the second task of a run.
+pub(crate) fn in_attempt(home: &Home, dags: &str, run: &str, attempt: usize) -> Service {
+    let service = home.serve(dags);
+    let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
+    let is_running = |task: Value| task["state"] == "running" && attempts(&task) == attempt;
+    eventually("it runs", || task_of(home, run, "labelled").is_some_and(is_running));
+    service
+}
+
+/// A service that is in this attempt of the second task of the second run, for which the first one
+/// waits.
+fn in_attempt_of_relayed(home: &Home, attempt: usize) -> Service {
+    let service = in_attempt(home, "relays,days", "2", attempt);
+    eventually("the first run waits", || task_of(home, "1", "days").is_some_and(|task| task["state"] == "deferred"));
+    service
+}
+
+/// Asks a service to cancel a run, and kills it before it can hear that.
+fn ask_to_cancel_and_kill(home: &Home, run: &str, service: Service) {
+    eventually("it is asked", || {
+        service.signal(Signal::STOP);
+        let is_asked = home.call(&["cancel", run, "--no-wait", "--reason", "not now"]).code == Some(0);
+        if !is_asked {
+            // It was stopped in a commit, and has the lock of the store.
+            service.signal(Signal::CONT);
+        }
+        is_asked
+    });
+    service.kill();
+}
+
 /// Three services die while the first of two runs of a backfill is in its second task. It was
 /// refused from then on, and the backfill waited for it.
 #[test]
 fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     let home = Home::new();
-    let held = format!("{}.2025-01-01", home.hold().display());
-    std::fs::write(&held, "").expect("temporary files can be written");
+    let held = hold_the_first_day(&home);
     assert_eq!(home.call(&["backfill", "days", "2025-01-01/2025-01-02"]).code, Some(0));
-    let attempts = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
-    let labelled = || {
-        let status = home.call(&["status", "1", "--output", "json"]);
-        let tasks = if status.code == Some(0) { status.json()["tasks"].clone() } else { Value::Null };
-        tasks.as_array().and_then(|tasks| tasks.iter().find(|task| task["id"] == "labelled").cloned())
-    };
-    for deaths in 0..3 {
-        let service = home.serve("days");
-        let runs = |task: Value| task["state"] == "running" && attempts(&task) == deaths + 1;
-        eventually("it runs", || labelled().is_some_and(runs));
-        service.kill();
+    for attempt in 1..4 {
+        in_attempt(&home, "days", "1", attempt).kill();
     }
     std::fs::remove_file(held).expect("it is there");
     let service = home.serve("days");
@@ -84,6 +119,82 @@ fn a_run_with_which_three_services_have_died_fails_and_holds_up_nobody() {
     let why = home.call(&["status", "1"]).stdout;
     assert!(why.contains("its process has died 3 times while it ran"), "{why}");
     assert_eq!(home.call(&["retry", "1"]).code, Some(0), "somebody may try it again");
+}
+
+/// Three services die in the second task. It fails, and the retry of the run calls it again: the
+/// service that dies then is the first one of another round.
+#[test]
+fn a_retry_of_the_run_calls_a_task_again_with_which_three_services_have_died() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["trigger", "stubborn", "--day", "2025-01-01"]).code, Some(0));
+    for attempt in 1..5 {
+        in_attempt(&home, "stubborn", "1", attempt).kill();
+    }
+    let service = in_attempt(&home, "stubborn", "1", 5);
+    let retries = home.call(&["status", "1", "--output", "json"]).json()["run_retries"].clone();
+    assert_eq!(retries.as_array().map(Vec::len), Some(1), "{retries}");
+    std::fs::remove_file(held).expect("it is there");
+    eventually("the run ends", || home.count("stubborn", "success") == 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Three services die in the second task. The third one is asked to cancel the run before that, and
+/// cannot hear it because it is stopped. The run failed, and nothing said that it was to be
+/// cancelled.
+#[test]
+fn a_run_that_was_to_be_cancelled_when_the_third_service_died_ends_as_cancelled() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["backfill", "days", "2025-01-01/2025-01-01"]).code, Some(0));
+    for attempt in 1..3 {
+        in_attempt(&home, "days", "1", attempt).kill();
+    }
+    let third = in_attempt(&home, "days", "1", 3);
+    ask_to_cancel_and_kill(&home, "1", third);
+    let service = home.serve("days");
+    eventually("the run ends", || home.runs("days").iter().all(|run| run["ended"].is_string()));
+    assert_eq!(service.stop(), Some(0));
+    std::fs::remove_file(held).expect("it is there");
+    let status = home.call(&["status", "1", "--output", "json"]).json();
+    assert_eq!(status["state"], "cancelled", "{status}");
+    assert!(status["halt_reason"].as_str().is_some_and(|reason| reason.starts_with("not now")), "{status}");
+}
+
+/// Three services die in the second task of a run that a task of the first one waits for. It was
+/// refused, so that the first run failed and it stayed interrupted.
+#[test]
+fn a_run_that_another_one_waits_for_fails_when_three_services_have_died_with_it() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["trigger", "relays", "--day", "2025-01-01"]).code, Some(0));
+    for attempt in 1..4 {
+        in_attempt_of_relayed(&home, attempt).kill();
+    }
+    let service = home.serve("relays,days");
+    eventually("the first run ends", || home.runs("relays")[0]["ended"].is_string());
+    assert_eq!(service.stop(), Some(0));
+    std::fs::remove_file(held).expect("it is there");
+    assert_eq!((home.count("relays", "failed"), home.count("days", "failed")), (1, 1));
+    let why = home.call(&["status", "1", "--output", "json"]).stdout;
+    assert!(why.contains("its process has died 3 times while it ran"), "{why}");
+}
+
+/// The first run was to be cancelled when its service died, and ends before its task could resume
+/// the run that it waits for: nobody took that up.
+#[test]
+fn an_interrupted_run_is_cancelled_when_the_run_that_waited_for_it_has_ended() {
+    let home = Home::new();
+    let held = hold_the_first_day(&home);
+    assert_eq!(home.call(&["trigger", "relays", "--day", "2025-01-01"]).code, Some(0));
+    ask_to_cancel_and_kill(&home, "1", in_attempt_of_relayed(&home, 1));
+    let service = home.serve("relays,days");
+    eventually("the first run ends", || home.count("relays", "cancelled") == 1);
+    eventually("the second run ends", || home.count("days", "cancelled") == 1);
+    assert_eq!(service.stop(), Some(0));
+    std::fs::remove_file(held).expect("it is there");
+    let reason = home.call(&["status", "2", "--output", "json"]).json()["halt_reason"].clone();
+    assert_eq!(reason, "the run that waited for this one has ended");
 }
 
 /// The process of the run dies while the next slot waits. The slot was said to start when a service

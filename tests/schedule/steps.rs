@@ -587,6 +587,55 @@ fn slots_outside_of_bounds_were_never_due_when_these_are_edited() {
     }
 }
 
+/// The service is down from 12:30 to 18:30, or half a minute after 18:00, and the next one has no
+/// `end` of 14:30 any more, or one of the next day. The slots after 14:30 were taken for those of
+/// the downtime.
+#[test]
+fn of_a_downtime_no_slots_after_an_end_that_has_passed_are_caught_up() {
+    let (on_time, late): (&[&str], &[&str]) = (&["18:00"], &[]);
+    for (catchup, last, down_until, caught_up, missed) in [
+        (Catchup::All, late, "18:30:00", &["13:00", "14:00"][..], 0),
+        (Catchup::Last, late, "18:30:00", &["14:00"], 1),
+        (Catchup::None, late, "18:30:00", &[], 2),
+        (Catchup::All, on_time, "18:00:30", &["13:00", "14:00"], 0),
+        (Catchup::Last, on_time, "18:00:30", &[], 2),
+        (Catchup::None, on_time, "18:00:30", &[], 2),
+    ] {
+        for end in [Some("2026-03-02"), None] {
+            let of = |end: Option<&str>| {
+                with(hourly(), |schedule| (schedule.end, schedule.catchup) = (end.map(utc), catchup))
+            };
+            let mut service = Service::new(of(Some("2026-03-01T14:30:00Z")), "2026-03-01T11:30:00Z");
+            service.until("2026-03-01T12:30:00Z").down_until(&format!("2026-03-01T{down_until}Z"));
+            service.schedule = of(end);
+            service.until("2026-03-01T19:30:00Z");
+            let slots = [&["12:00"][..], caught_up, last, &["19:00"]].concat();
+            let slots: Vec<String> = slots.into_iter().map(|slot| format!("2026-03-01T{slot}:00Z")).collect();
+            assert_eq!(service.slots(), slots, "{catchup} {down_until}");
+            let records = (missed > 0).then(|| (SlotFate::Missed, missed, "no service was running".to_owned()));
+            assert_eq!(service.records, records.into_iter().collect::<Vec<_>>(), "{catchup} {down_until}");
+        }
+    }
+}
+
+/// The same downtime, and slots that are too old to be caught up: none after `end` is one of them.
+#[test]
+fn of_a_downtime_only_slots_before_an_end_that_has_passed_are_too_old() {
+    let of = |end: Option<&str>| {
+        with(hourly(), |schedule| {
+            (schedule.end, schedule.catchup) = (end.map(utc), Catchup::All);
+            schedule.catchup_window = Duration::from_secs(3_600);
+        })
+    };
+    let mut service = Service::new(of(Some("2026-03-01T14:30:00Z")), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z").down_until("2026-03-01T18:30:00Z");
+    service.schedule = of(None);
+    service.until("2026-03-01T19:30:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T19:00:00Z"]);
+    let reason = "no service was running; the slot is older than `catchup_window`".to_owned();
+    assert_eq!(service.records, [(SlotFate::Missed, 2, reason)]);
+}
+
 /// The service is down from 12:30 to 15:30, and the next one has an `end` of 13:30, or a `start` of
 /// 14:30. The slots of the downtime that are outside were gone without a record.
 #[test]

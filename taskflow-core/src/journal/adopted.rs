@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::deliveries::CallbackFold;
+use super::edit::reason_by;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
@@ -161,6 +162,37 @@ impl AdoptedRun {
             let _ = self.journal.inner.store.put_rollups(&[rollup]).await;
         }
         Ok(())
+    }
+
+    /// Ends the run early, right after its start, if its last owner was asked to cancel it and died
+    /// before it did, or if the run that waited for it has ended. Otherwise the run could end in
+    /// another way before its next owner looks for requests.
+    pub(super) async fn heed_cancellation(&mut self) -> Result<(), JournalError> {
+        // A queued run has done nothing that could end before the request is heard.
+        if self.history.row.state == RunState::Queued || self.history.halted().is_some() {
+            return Ok(());
+        }
+        let requests = self.journal.inner.store.requests(&[self.number()]).await?.into_iter();
+        let mut cancellations = requests.filter(|(_, request)| request.what == RequestKind::Cancel);
+        let mut reason = cancellations.next().map(|(_, request)| reason_by(&request.reason, &request.by));
+        if reason.is_none() && self.is_orphaned().await? {
+            reason = Some("the run that waited for this one has ended".to_owned());
+        }
+        if reason.is_some() {
+            (self.history.halt_reason, self.history.halts_as) = (reason, RunState::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Whether a task waited for the run, and its own run has ended.
+    async fn is_orphaned(&self) -> Result<bool, JournalError> {
+        let history = &self.history;
+        let Some(by) = history.info.triggered_by.as_ref().filter(|by| by.waits) else { return Ok(false) };
+        let waited = self.journal.inner.store.run_by_id(&by.run_id).await?;
+        let sessions = history.sessions.iter().map(|session| session.at);
+        let last = sessions.chain(history.edits.iter().map(|edit| edit.at)).max();
+        // Whoever has resumed or edited it since wants it to go on by itself.
+        Ok(waited.and_then(|run| run.ended).is_some_and(|ended| last.is_none_or(|last| last <= ended)))
     }
 
     /// Removes requests to cancel that the last owner did not carry out: an edit overrides them.

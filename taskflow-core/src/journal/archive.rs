@@ -144,8 +144,8 @@ impl Archive for Journal {
     ) -> ArchiveFuture<'a, RunRequest<()>> {
         boxed(async move {
             let row = self.row_with_id(run_id).await?;
-            let adopted = self.adopt_for(&row, plan, task).await?;
-            adopted.refuse_deadly()?;
+            let mut adopted = self.adopt_for(&row, plan, task).await?;
+            adopted.prepare_unattended().await?;
             adopted.resume_plan(plan, Timestamp::now()).await
         })
     }

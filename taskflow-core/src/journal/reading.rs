@@ -98,6 +98,14 @@ impl Journal {
         Ok(self.inner.store.owner_died(run_id).await?)
     }
 
+    /// Whether a task waits for the run that it has triggered, and resumes it with its own. It does
+    /// so until its own run has ended.
+    pub(crate) async fn is_resumed_by_its_task(&self, info: &RunInfo) -> Result<bool, JournalError> {
+        let Some(by) = info.triggered_by.as_ref().filter(|by| by.waits) else { return Ok(false) };
+        let waiting = self.inner.store.run_by_id(&by.run_id).await?;
+        Ok(waiting.is_some_and(|run| !run.state.is_terminal()))
+    }
+
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };

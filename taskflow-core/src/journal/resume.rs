@@ -27,7 +27,9 @@
 //!    task with three deaths that was alone at the last one is the cause: the run is not resumed,
 //!    and the error has the name of the task.
 //! 5. Nobody waits for the refusal of a service, so it fails the task and resumes the run: the run
-//!    ends, its callbacks tell of it, and what waits for its place starts.
+//!    ends, its callbacks tell of it, and what waits for its place starts. A run that was to be
+//!    cancelled is cancelled instead. Nor does anybody wait for the refusal of a run that a task
+//!    has triggered and resumes with its own.
 //!
 //! The runs of a process are counted each on its own: a task of another run in the same process can
 //! be the cause.
@@ -75,13 +77,14 @@ impl Journal {
     }
 
     /// As [`Journal::resume`], for a service: a task that kills its process fails, and the run goes
-    /// on. With `backfill`, the run counts among those of backfills whatever its type is.
+    /// on. If somebody has asked the last owner of the run to cancel it, the run ends as cancelled.
+    /// With `backfill`, the run counts among those of backfills whatever its type is.
     pub(crate) async fn resume_unattended(&self, run: &str, backfill: bool) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
-        adopted.failing = adopted.deadly();
+        adopted.prepare_unattended().await?;
         adopted.resume_plan(&plan, self.now()).await
     }
 
@@ -130,41 +133,63 @@ pub(super) struct Deadly {
     deaths: u32,
 }
 
+/// How often a process may die while the same task runs.
+const DEATHS: u32 = 3;
+
+/// The tasks that would kill the process again.
+fn deadly(history: &RunHistory) -> Option<Deadly> {
+    // The death of the last process is not counted yet.
+    let is_alone = history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+    let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
+    let died_alone = |task: &TaskHistory| match task.state {
+        TaskState::Running => is_alone,
+        _ => task.died_alone,
+    };
+    // A run that ends early calls its teardowns only.
+    let is_called = |place: u32| match history.halted() {
+        Some(_) => (place as usize) < history.shape.nodes.len() && history.shape.kind(place).is_teardown(),
+        None => true,
+    };
+    let is_deadly = |(place, task): &(u32, &TaskHistory)| {
+        !task.state.is_terminal() && deaths(task) >= DEATHS && died_alone(task) && is_called(*place)
+    };
+    let deadly: Vec<&TaskHistory> = (0..).zip(&history.tasks).filter(is_deadly).map(|(_, task)| task).collect();
+    let deaths = deadly.iter().map(|task| deaths(task)).max()?;
+    Some(Deadly { tasks: deadly.iter().map(|task| task.id.to_string()).collect(), deaths })
+}
+
+impl Journal {
+    /// The tasks with which so many processes have died that [`Journal::resume`] refuses the run,
+    /// by their ids.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "`doctor` asks"))]
+    pub(crate) async fn deadly_tasks(&self, run: &str) -> Result<Vec<String>, JournalError> {
+        let row = self.row(run).await?;
+        // The token counts its processes.
+        if row.token < u64::from(DEATHS) {
+            return Ok(Vec::new());
+        }
+        Ok(deadly(&self.history_of(row).await?).map_or_else(Vec::new, |deadly| deadly.tasks))
+    }
+}
+
 impl AdoptedRun {
+    /// Prepares a run that nobody watches: what would be refused fails instead, and what was to be
+    /// cancelled is cancelled.
+    pub(super) async fn prepare_unattended(&mut self) -> Result<(), JournalError> {
+        self.heed_cancellation().await?;
+        // A run that is cancelled calls no other tasks than teardowns.
+        self.failing = deadly(&self.history);
+        Ok(())
+    }
+
     /// Refuses a run whose process would die again.
-    pub(super) fn refuse_deadly(&self) -> Result<(), JournalError> {
-        match self.deadly() {
+    fn refuse_deadly(&self) -> Result<(), JournalError> {
+        match deadly(&self.history) {
             Some(Deadly { tasks, deaths }) => {
                 Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths })
             }
             None => Ok(()),
         }
-    }
-
-    /// The tasks that would kill the process again.
-    fn deadly(&self) -> Option<Deadly> {
-        /// How often a process may die while the same task runs.
-        const DEATHS: u32 = 3;
-
-        let history = &self.history;
-        // The death of the last process is not counted yet.
-        let is_alone = history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
-        let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
-        let died_alone = |task: &TaskHistory| match task.state {
-            TaskState::Running => is_alone,
-            _ => task.died_alone,
-        };
-        // A run that ends early calls its teardowns only.
-        let is_called = |place: u32| match history.halted() {
-            Some(_) => (place as usize) < history.shape.nodes.len() && history.shape.kind(place).is_teardown(),
-            None => true,
-        };
-        let is_deadly = |(place, task): &(u32, &TaskHistory)| {
-            !task.state.is_terminal() && deaths(task) >= DEATHS && died_alone(task) && is_called(*place)
-        };
-        let deadly: Vec<&TaskHistory> = (0..).zip(&history.tasks).filter(is_deadly).map(|(_, task)| task).collect();
-        let deaths = deadly.iter().map(|task| deaths(task)).max()?;
-        Some(Deadly { tasks: deadly.iter().map(|task| task.id.to_string()).collect(), deaths })
     }
 
     /// As [`Journal::resume`].

@@ -11,7 +11,7 @@ use crate::base::{ErrorKind, Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunState, RunType};
-use crate::schedule::{Note, Overlap, Schedule, ScheduleState, SlotFate, SlotRecord, Span, Waits};
+use crate::schedule::{Note, Overlap, Recurrence, Schedule, ScheduleState, SlotFate, SlotRecord, Span, Waits};
 use crate::store::{RunFilter, RunOrder};
 
 /// What slots that wait and entries in the history of the schedule are called.
@@ -209,6 +209,7 @@ async fn selected(journal: &Journal, dag: &DagDef, query: &SlotQuery) -> Result<
         if let Ok(Some(edited)) = asking(|| schedule.replaces(&state).map(str::to_owned)) {
             slots.extend(of_old(&edited, &schedule, &state));
         } else {
+            slots.extend(asking(|| out_of_bounds(&schedule, &state)).unwrap_or_default());
             match waits(journal, dag.id, &schedule, &state, journal.now()).await {
                 Ok(waits) => slots.extend(asking(|| waiting(&schedule, &state, &waits)).unwrap_or_default()),
                 Err(OpsError::Journal(error)) if error.kind() != ErrorKind::Damaged => return Err(error.into()),
@@ -282,6 +283,22 @@ fn of_old(fingerprint: &str, schedule: &Schedule, state: &ScheduleState) -> Vec<
         })
     });
     spans.collect()
+}
+
+/// The slots that wait outside of `start` and `end`, which were edited: the next step records them.
+fn out_of_bounds(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
+    const WHY: &str = "`start` or `end` was edited; the slot is superseded when a service is running";
+
+    if matches!(schedule.recurrence, Recurrence::Once) {
+        // The slot is at the start, wherever that is now.
+        let is_gone = |span: &&Span| waiting_in(**span, schedule, state, WHY).is_none();
+        let gone = state.pending.iter().filter(is_gone).filter_map(|span| span.first);
+        let entry = |at| PastSlots { reason: WHY.to_owned(), ..PastSlots::new(at, at, 1, WAITING) };
+        return gone.map(entry).collect();
+    }
+    let unbounded = schedule.unbounded();
+    let spans = schedule.leaves_waiting(state).into_iter();
+    spans.filter_map(|span| waiting_in(span, &unbounded, state, WHY)).collect()
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ impl Schedule {
     pub(crate) fn unbounded(&self) -> Schedule {
         Schedule { start: None, end: None, ..self.clone() }
     }
+
+    /// What waits outside of `start` and `end`, if they are others than those of the last step: no
+    /// step has noted the edit yet. The slots in there are those of the [unbounded](Self::unbounded)
+    /// schedule; not for `@once`, whose slot is at the start.
+    pub(crate) fn leaves_waiting(&self, state: &ScheduleState) -> Vec<Span> {
+        if state.bounds.is_none_or(|known| known == (self.start, self.end)) {
+            return Vec::new();
+        }
+        state.pending.iter().flat_map(|&span| outside(span, span.within(self))).collect()
+    }
 }
 
 impl Stepper<'_> {
@@ -185,7 +195,7 @@ impl Stepper<'_> {
 
     /// What passed since the last step within the bounds of that step, and is outside of those of
     /// the schedule. What is outside of the old bounds was never due: the cursor moves over it, but
-    /// for the last minute, and unless slots before it are still to be decided.
+    /// for the last minute. The slots before an old `end` are taken up first.
     ///
     /// The slots of a pause are those of the schedule that ends it.
     fn leave_passed(&mut self, (start, end): Bounds) -> Vec<Span> {
@@ -198,8 +208,14 @@ impl Stepper<'_> {
         let passed = Span::new(noticed, due).within(&before);
         let left = passed.within(schedule);
         let begin = due - GRACE;
-        let decided = self.first_in(left).map_or(begin, |_| left.after.min(begin));
+        let is_decided = self.first_in(left).is_none();
+        let decided = if is_decided { begin } else { left.after.min(begin) };
         self.state.noticed = noticed.max(decided);
+        // A pause whose time is over is still to be recorded, with all of its slots.
+        let may_take_up = !is_decided && self.state.pause.is_none();
+        if may_take_up && left.until < begin && self.first_in(Span::new(left.until, begin)).is_some() {
+            self.take_up_ended(left.until, begin);
+        }
         outside(passed, left).collect()
     }
 

@@ -38,6 +38,9 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 /// How late a slot may be noticed and still count as on time.
 pub const GRACE: Duration = Duration::from_secs(60);
 
+/// Why slots passed that nobody has noticed in time.
+const NO_SERVICE: &str = "no service was running";
+
 /// Decides what happens to the slots of a DAG up to now. `None` as the state is a DAG that no
 /// service has seen before.
 pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situation) -> Step {
@@ -231,13 +234,41 @@ impl<'a> Stepper<'a> {
     fn notice(&mut self) {
         let due = self.situation.now - self.schedule.offset;
         let on_time = due - GRACE;
-        self.take_up(self.schedule.catchup, on_time, due, SlotFate::Missed, "no service was running");
+        self.take_up(self.schedule.catchup, on_time, due, SlotFate::Missed, NO_SERVICE);
+    }
+
+    /// Takes up the slots up to `end`, which passed while no service was running, and moves the
+    /// cursor to `begin`, over slots that were never due.
+    pub(super) fn take_up_ended(&mut self, end: Timestamp, begin: Timestamp) {
+        let due = self.situation.now - self.schedule.offset;
+        let catchup = match self.schedule.catchup {
+            // The last slot is one that is on time.
+            Catchup::Last if self.first_in(Span::new(begin, due)).is_some() => Catchup::None,
+            catchup => catchup,
+        };
+        let oldest = due - self.schedule.catchup_window;
+        self.take_up_since(oldest, catchup, end, end, SlotFate::Missed, NO_SERVICE);
+        self.state.noticed = begin;
     }
 
     /// Takes up the slots that were not noticed yet: those at or before `late` as `catchup` says,
     /// and all later ones up to `due`. The others are recorded with the fate, and with the reason
     /// why they passed.
     fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp, fate: SlotFate, why: &str) {
+        self.take_up_since(due - self.schedule.catchup_window, catchup, late, due, fate, why);
+    }
+
+    /// As [`take_up`](Stepper::take_up), where slots before `oldest` are older than
+    /// `catchup_window`.
+    fn take_up_since(
+        &mut self,
+        oldest: Timestamp,
+        catchup: Catchup,
+        late: Timestamp,
+        due: Timestamp,
+        fate: SlotFate,
+        why: &str,
+    ) {
         let noticed = self.state.noticed;
         if due <= noticed {
             return;
@@ -247,10 +278,9 @@ impl<'a> Stepper<'a> {
             return;
         }
         let late = late.max(noticed);
-        let oldest = due - self.schedule.catchup_window;
         let on_time = Span::new(late, due);
         let (kept, is_too_old) = match catchup {
-            Catchup::All => (Span::new(noticed.max(just_before(oldest)), late), true),
+            Catchup::All => (Span::new(noticed.max(just_before(oldest)).min(late), late), true),
             Catchup::Last if self.first_in(on_time).is_none() => match self.search.before(late) {
                 Some(last) if last.at > noticed && last.at >= oldest => (Span::new(just_before(last.at), late), false),
                 // Those before it are older still.

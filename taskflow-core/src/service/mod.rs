@@ -5,7 +5,8 @@
 //! 1. A home has one service: it holds the lock of `serve.lock` while it lives.
 //! 2. It resumes the interrupted runs of its DAGs. While it is up it also resumes the runs whose
 //!    processes died, but not those that somebody interrupted: a process that drains releases its
-//!    runs, a process that dies does not.
+//!    runs, a process that dies does not. A run that a task waits for is left to that task, until
+//!    the run of the task has ended: then it is cancelled.
 //! 3. It [steps](crate::schedule::step) each schedule whose time has come, or that somebody has
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Diagnosis, Finding, FindingKind, Severity};
 use crate::base::{ErrorKind, Timestamp, catch, install_hook};
 use crate::dag::{BuildError, DagDef, ParamDef, ParamError, Params};
-use crate::journal::{Journal, StoredSchedule};
+use crate::journal::{Journal, StoredSchedule, word_of};
 use crate::ops::consumers;
 use crate::ops::deadlines::{damaged_deadlines, missed_deadlines, untold};
 use crate::ops::schedules::{asking, next_slots};
@@ -262,7 +262,12 @@ impl Findings {
         for run in journal.runs(&filter).await? {
             let is_ours = dags.iter().any(|dag| dag.id == run.info.dag_id);
             let is_resumed = is_served && is_ours && journal.owner_died(&run.info.run_id).await?;
-            self.add(FindingKind::Interrupted { dag: run.info.dag_id, run: run.number, is_resumed });
+            let deadly = match journal.deadly_tasks(&word_of(run.number)).await {
+                // Another check finds that.
+                Err(error) if error.kind() == ErrorKind::Damaged => Vec::new(),
+                deadly => deadly?,
+            };
+            self.add(FindingKind::Interrupted { dag: run.info.dag_id, run: run.number, is_resumed, deadly });
         }
         Ok(())
     }

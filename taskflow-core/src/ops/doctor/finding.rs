@@ -198,6 +198,9 @@ pub enum FindingKind {
         run: i64,
         /// Whether the service that is up resumes it.
         is_resumed: bool,
+        /// The tasks with which three processes have died, so that `resume` refuses the run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deadly: Vec<String>,
     },
 }
 
@@ -275,7 +278,12 @@ impl FindingKind {
             FindingKind::DeadlineUntold { dag, .. } => {
                 format!("mend what `on_deadline_missed` of `{dag}` sends to; `serve` tries it again")
             }
-            FindingKind::Interrupted { run, is_resumed: false, .. } => format!("`resume {run}`, or `cancel {run}`"),
+            FindingKind::Interrupted { run, is_resumed: false, deadly, .. } if deadly.is_empty() => {
+                format!("`resume {run}`, or `cancel {run}`")
+            }
+            FindingKind::Interrupted { run, is_resumed: false, deadly, .. } => {
+                format!("`clear {run} {}` runs it again all the same; or `cancel {run}`", deadly.join(" "))
+            }
             _ => return None,
         })
     }
@@ -385,17 +393,47 @@ impl fmt::Display for FindingKind {
             FindingKind::DeadlineUntold { dag, slot, error } => {
                 write!(f, "nobody was notified that the slot {} of `{dag}` missed its deadline: {error}", shown(*slot))
             }
-            FindingKind::Interrupted { dag, run, is_resumed: true } => {
-                write!(f, "run {run} of `{dag}` has lost its process; the service resumes it")
-            }
-            FindingKind::Interrupted { dag, run, is_resumed: false } => {
-                write!(f, "run {run} of `{dag}` is interrupted, and no process continues it")
-            }
+            FindingKind::Interrupted { dag, run, is_resumed, deadly } => match (*is_resumed, &*named(deadly)) {
+                (true, "") => write!(f, "run {run} of `{dag}` has lost its process; the service resumes it"),
+                (true, tasks) => write!(
+                    f,
+                    "run {run} of `{dag}` has lost its process, the third one while {tasks} ran; the service fails it"
+                ),
+                (false, "") => write!(f, "run {run} of `{dag}` is interrupted, and no process continues it"),
+                (false, tasks) => write!(
+                    f,
+                    "run {run} of `{dag}` is interrupted, and `resume` refuses it: three processes have died while \
+                     {tasks} ran"
+                ),
+            },
         }
     }
+}
+
+/// `` `load` and `sum` ``
+fn named(tasks: &[String]) -> String {
+    tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>().join(" and ")
 }
 
 /// `2026-01-31 06:00Z`
 fn shown(moment: Timestamp) -> String {
     Zone::UTC.format(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service that is up fails such a run within a second, so the finding is made by hand.
+    #[test]
+    fn a_run_that_a_service_fails_is_not_said_to_be_resumed() {
+        let found = |deadly: &[&str]| {
+            let deadly = deadly.iter().map(|task| (*task).to_owned()).collect();
+            FindingKind::Interrupted { dag: "days".to_owned(), run: 7, is_resumed: true, deadly }
+        };
+        assert_eq!(found(&[]).to_string(), "run 7 of `days` has lost its process; the service resumes it");
+        let fails = found(&["labelled"]);
+        let message = "run 7 of `days` has lost its process, the third one while `labelled` ran; the service fails it";
+        assert_eq!((fails.to_string(), fails.severity()), (message.to_owned(), Severity::Notice));
+    }
 }

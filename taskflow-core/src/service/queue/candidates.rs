@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::RunQueue;
+use crate::base::ErrorKind;
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::ops::{OpsError, runs_of_dags};
@@ -62,16 +63,16 @@ impl RunQueue {
 
     /// Whether an interrupted run has lost its process.
     async fn is_abandoned(&self, journal: &Journal, run: &RunSummary) -> Result<bool, OpsError> {
-        if is_resumed_by_its_task(run) {
+        let is_resumed_by_its_task = match journal.is_resumed_by_its_task(&run.info).await {
+            // What is stored of the waiting run is damaged, which holds up no other run.
+            Err(error) if error.kind() == ErrorKind::Damaged => true,
+            answer => answer?,
+        };
+        if is_resumed_by_its_task {
             return Ok(false);
         }
         Ok(self.interrupted.contains(&run.number) || journal.owner_died(&run.info.run_id).await?)
     }
-}
-
-/// Whether a task waits for the run that it has triggered, and resumes it with its own.
-fn is_resumed_by_its_task(run: &RunSummary) -> bool {
-    run.info.triggered_by.as_ref().is_some_and(|by| by.waits)
 }
 
 /// A run as it takes part in the [turns](crate::schedule::FairTurns).
