@@ -7,10 +7,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde_json::Value;
 use taskflow_tests::binaries::ProgramOutput;
-use taskflow_tests::common::eventually;
+use taskflow_tests::common::{PATIENCE, eventually, pauses};
 
 use crate::serve::Home;
 
@@ -58,11 +59,21 @@ impl Home {
 
     #[track_caller]
     fn until(&self, number: i64, state: &str) -> Value {
-        eventually(&format!("backfill {number} is {state}"), || {
+        let (start, mut pauses) = (Instant::now(), pauses());
+        loop {
             let shown = self.show(number);
-            shown["state"] == state && shown["active"] == Value::Array(Vec::new())
-        });
-        self.show(number)
+            if shown["state"] == state && shown["active"] == Value::Array(Vec::new()) {
+                return shown;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "backfill {number} is not {state}: {shown}\n{}\n{}",
+                self.call(&["runs", "--limit", "20"]).stdout,
+                // Whether a service is there, among others.
+                self.call(&["doctor"]).stdout,
+            );
+            std::thread::sleep(pauses());
+        }
     }
 
     /// The runs that backfills have made, by id, with their states.

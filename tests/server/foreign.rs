@@ -116,11 +116,12 @@ fn a_generated_client_starts_a_run_and_reads_it() {
 const DOCUMENTS: [&str; 3] = ["access.md", "api.md", "server.md"];
 
 /// The names of the documentation, and those of the fixture.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 9] = [
     (r#""tag": "nightly""#, r#""dags": ["daily"]"#),
     // Only what has a schedule can be paused.
     ("delays/pause", "daily/pause"),
     ("delays", "greeting"),
+    ("param.month=2013-01", "param.name=Ada"),
     (r#"{"day": "2013-01-07"}"#, r#"{"name": "Ada"}"#),
     ("runs/12", "runs/1"),
     ("load", "gate"),

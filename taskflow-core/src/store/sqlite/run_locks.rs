@@ -9,7 +9,7 @@
 //!
 //! 1. It reserves the name among the runs of this process, which takes each once.
 //! 2. It creates or opens the file, and locks it for as long as it reads and writes it. A process
-//!    that does not get the lock tries again.
+//!    that does not get the lock tries again, for two seconds.
 //! 3. If the file names another process that is alive, the run is taken.
 //! 4. It checks that the file is still in its place: an owner that released the run in the meantime
 //!    has removed it. This comes after step 3, since an owner may die after it removed the file.
@@ -20,12 +20,16 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::process_lock::{self, ProcessLock, is_in_place};
 use crate::base::{private, safe_name};
 use crate::store::identity::worker;
 use crate::store::ownership::RunGuard;
+
+/// How long others may lock the file of a run: they do so for as long as it takes to read a line,
+/// on a machine that may be busy.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The files of one store.
 #[derive(Clone, Debug)]
@@ -84,7 +88,9 @@ impl RunLocks {
         // Not its parents: a home that was removed must not come back.
         private::create_dir(&self.dir)?;
         let path = self.dir.join(safe_name(name));
-        for _ in 0..10 {
+        let (begun, mut looks) = (Instant::now(), 0);
+        while looks < 10 {
+            looks += 1;
             let mut options = private::options();
             options.create(true).truncate(false).read(true).write(true);
             let mut file = private::open(&options, &path)?;
@@ -95,10 +101,13 @@ impl RunLocks {
                     return Ok(true);
                 }
                 Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => {}
+                // Somebody reads the file, or writes it, and may be kept from the processor meanwhile.
+                // Who owns the run is not known yet.
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => looks = 0,
+                Err(TryLockError::WouldBlock) => return Ok(false),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // The owner may be about to release the run, or somebody reads the file.
+            // The owner may be about to release the run.
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(false)
@@ -242,6 +251,23 @@ mod tests {
         assert_eq!(ours.holder("run"), Some(worker()), "a new owner");
         drop(guard);
         assert!(!ours.is_left_behind("run"));
+    }
+
+    /// Whoever lists runs locks the file for a moment, which on a busy machine can be longer. The
+    /// run was taken for one of another process: a service refused it for a minute.
+    #[test]
+    fn a_file_that_is_read_meanwhile_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let locks = RunLocks::in_directory(dir.path().to_owned());
+        let _guard = locks.reserve("run").unwrap();
+        let reader = File::create(dir.path().join(safe_name("run"))).unwrap();
+        reader.lock_shared().unwrap();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| locks.lock("run").unwrap());
+            std::thread::sleep(Duration::from_millis(200));
+            drop(reader);
+            assert!(taken.join().unwrap());
+        });
     }
 
     /// Links to themselves cannot be opened by anybody, as no file can by a process without
