@@ -48,8 +48,8 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// Waits as [`Archive::resume`].
     fn make_room<'a>(&'a self, run_id: &'a str, task: &'a TaskContext) -> ArchiveFuture<'a, ()>;
 
-    /// Resumes an interrupted run for a task, which waits for the store as its own run would. A task
-    /// with which several processes have died fails, and the run ends.
+    /// Resumes an interrupted run for a task, which waits for the store as its own run would. A
+    /// task with which several processes have died fails, and the run ends.
     fn resume<'a>(
         &'a self,
         run_id: &'a str,

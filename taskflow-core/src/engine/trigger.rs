@@ -5,8 +5,8 @@
 //!    run that it has started, and does not start a second one.
 //! 2. The state of the triggered run comes from this process
 //!    ([`Children`](super::children::Children)) or from the journal. An interrupted run is resumed;
-//!    a run of another process is checked from time to time. Until the waiting run has ended, nobody
-//!    else resumes it; after that, a service cancels it.
+//!    a run of another process is checked from time to time. Until the waiting run has ended,
+//!    nobody else resumes it; after that, a service cancels it.
 //! 3. A task that waits is deferred until an event, which is sent when the run has ended. If the
 //!    waiting run is resumed by another process, the task checks at once ([`RUN_ENDED`]).
 //! 4. If the triggered run does not succeed, the task fails. Its next counted attempt retries the

@@ -54,8 +54,8 @@ pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList,
     Ok(RunList { runs, more, next })
 }
 
-/// Refuses parameters that the DAG of a filter does not have, if the filter shows its runs. Of a DAG
-/// that the program does not have, or cannot draw, they are not known.
+/// Refuses parameters that the DAG of a filter does not have, if the filter shows its runs. Of a
+/// DAG that the program does not have, or cannot draw, they are not known.
 fn check_params(filter: &RunFilter) -> Result<(), OpsError> {
     let Some(dag) = filter.dag.as_deref().filter(|_| !filter.params.is_empty()) else { return Ok(()) };
     if filter.among.as_ref().is_some_and(|among| !among.iter().any(|known| known == dag)) {

@@ -39,8 +39,8 @@ impl Schedule {
     }
 
     /// What waits outside of `start` and `end`, if they are others than those of the last step: no
-    /// step has noted the edit yet. The slots in there are those of the [unbounded](Self::unbounded)
-    /// schedule; not for `@once`, whose slot is at the start.
+    /// step has noted the edit yet. The slots in there are those of the
+    /// [unbounded](Self::unbounded) schedule; not for `@once`, whose slot is at the start.
     pub(crate) fn leaves_waiting(&self, state: &ScheduleState) -> Vec<Span> {
         if state.bounds.is_none_or(|known| known == (self.start, self.end)) {
             return Vec::new();

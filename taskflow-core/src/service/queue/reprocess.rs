@@ -40,9 +40,9 @@ impl RunQueue {
             Err(error) => {
                 let now = journal.find(&word).await;
                 if !now.is_ok_and(|now| now.state != RunState::Interrupted || now.is_owned) {
-                    // It was cleared and does not run, or that cannot be read now: the backfill does
-                    // not ask for it again. A run that was not cleared is not resumed, since it is
-                    // not interrupted.
+                    // It was cleared and does not run, or that cannot be read now: the backfill
+                    // does not ask for it again. A run that was not cleared is not resumed, since
+                    // it is not interrupted.
                     self.interrupted.insert(run.number);
                 }
                 return Err(error);

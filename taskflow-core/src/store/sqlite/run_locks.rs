@@ -101,8 +101,8 @@ impl RunLocks {
                     return Ok(true);
                 }
                 Ok(()) => continue,
-                // Somebody reads the file, or writes it, and may be kept from the processor meanwhile.
-                // Who owns the run is not known yet.
+                // Somebody reads the file, or writes it, and may be kept from the processor
+                // meanwhile. Who owns the run is not known yet.
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => looks = 0,
                 Err(TryLockError::WouldBlock) => return Ok(false),
                 Err(TryLockError::Error(error)) => return Err(error),
